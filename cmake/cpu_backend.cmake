@@ -1,0 +1,27 @@
+# The CPU backend. What computes is compiled once per instruction set and chosen at run time: SMX_CPU_LIBRARIES.
+# Float semantics are the language's own: no contraction, no reassociation beyond what the code asks for. errno and
+# floating-point traps alone are given up, which lets the compiler turn the loops into vector code.
+set(cpu_flags -fno-math-errno -fno-trapping-math -ffp-contract=off $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+set(isas baseline)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND isas avx2 avx512)
+endif()
+set(baseline_flags "")
+set(avx2_flags -mavx2 -mfma -mf16c)
+set(avx512_flags ${avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512)
+
+add_library(smx_cpu OBJECT host/cpu/backend.c)
+set(SMX_CPU_LIBRARIES smx_cpu)
+if(avx2 IN_LIST isas)
+  target_compile_definitions(smx_cpu PRIVATE SMX_CPU_X86=1)
+endif()
+foreach(isa IN LISTS isas)
+  add_library(smx_cpu_${isa} OBJECT host/cpu/softmax.c host/cpu/cross_entropy.c)
+  target_compile_definitions(smx_cpu_${isa} PRIVATE SMX_CPU_ISA=${isa})
+  target_compile_options(smx_cpu_${isa} PRIVATE ${cpu_flags} ${${isa}_flags})
+  list(APPEND SMX_CPU_LIBRARIES smx_cpu_${isa})
+endforeach()
+foreach(library IN LISTS SMX_CPU_LIBRARIES)
+  target_include_directories(${library} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/host)
+  target_link_libraries(${library} PRIVATE smx_warnings $<$<BOOL:${OpenMP_C_FOUND}>:OpenMP::OpenMP_C>)
+endforeach()

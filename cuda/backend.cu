@@ -1,0 +1,129 @@
+// The CUDA backend: device, memory and stream, and which launches make up a call.
+#include "operations.cuh"
+
+namespace smx {
+namespace {
+
+smxStatus_t find_device(smxHandle_t handle) {
+    const char *call = "smxCreate";
+    int driver = 0, devices = 0;
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: no NVIDIA driver is installed", call);
+    const cudaError_t error = cudaGetDeviceCount(&devices);
+    if (error != cudaSuccess || devices == 0) {
+        cudaGetLastError();
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: no usable CUDA device: %s", call, error != cudaSuccess ? cudaGetErrorString(error) : "0 devices");
+    }
+    int major = 0, minor = 0;
+    SMX_TRY(check(call, "current device", cudaGetDevice(&handle->device)));
+    SMX_TRY(check(call, "compute capability", cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, handle->device)));
+    SMX_TRY(check(call, "compute capability", cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, handle->device)));
+    SMX_TRY(check(call, "multiprocessors", cudaDeviceGetAttribute(&handle->multiprocessors, cudaDevAttrMultiProcessorCount, handle->device)));
+    handle->compute_capability = major * 10 + minor;
+    if (handle->compute_capability < 75)
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: device %d has compute capability %d.%d, 7.5 is needed", call, handle->device, major, minor);
+    return SMX_STATUS_SUCCESS;
+}
+
+const smx_bad_targets no_bad_targets = {0, INT64_MAX};
+
+// Bad-target counters and the ticket of the loss sum lie in one allocation.
+struct device_state {
+    smx_bad_targets bad_targets;
+    unsigned ticket;
+};
+
+smxStatus_t open_cuda(smxHandle_t handle) {
+    SMX_TRY(find_device(handle));
+    void *state = nullptr;
+    SMX_TRY(check("smxCreate", "allocation of the handle's counters", cudaMalloc(&state, sizeof(device_state))));
+    const device_state initial = {no_bad_targets, 0};
+    const smxStatus_t status = check("smxCreate", "initialisation of the handle's counters", cudaMemcpy(state, &initial, sizeof initial, cudaMemcpyHostToDevice));
+    if (status != SMX_STATUS_SUCCESS) {
+        cudaFree(state);
+        return status;
+    }
+    handle->bad_targets = &static_cast<device_state *>(state)->bad_targets;
+    handle->ticket = &static_cast<device_state *>(state)->ticket;
+    return SMX_STATUS_SUCCESS;
+}
+
+void close_cuda(smxHandle_t handle) { cudaFree(handle->bad_targets); }
+
+smxStatus_t enter(const char *call, smxHandle_t handle) {
+    int current = -1;
+    SMX_TRY(check(call, "current device", cudaGetDevice(&current)));
+    if (current != handle->device)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: the handle belongs to device %d, but device %d is current", call, handle->device, current);
+    return SMX_STATUS_SUCCESS;
+}
+
+smxStatus_t synchronize(const char *call, smxHandle_t handle) {
+    return check(call, "synchronisation of the stream", cudaStreamSynchronize(handle->stream));
+}
+
+smxStatus_t allocation_result(const char *call, const char *what, size_t bytes, cudaError_t error) {
+    if (error == cudaSuccess) return SMX_STATUS_SUCCESS;
+    cudaGetLastError();
+    return smx_fail(error == cudaErrorMemoryAllocation ? SMX_STATUS_ALLOC_FAILED : SMX_STATUS_EXECUTION_FAILED, "%s: no %zu bytes of %s: %s", call,
+                    bytes, what, cudaGetErrorString(error));
+}
+
+smxStatus_t allocate(const char *call, smxHandle_t, void **pointer, size_t bytes) {
+    return allocation_result(call, "device memory", bytes, cudaMalloc(pointer, bytes));
+}
+smxStatus_t release(const char *call, smxHandle_t, void *pointer) { return check(call, "release of device memory", cudaFree(pointer)); }
+smxStatus_t allocate_host(const char *call, smxHandle_t, void **pointer, size_t bytes) {
+    return allocation_result(call, "pinned host memory", bytes, cudaMallocHost(pointer, bytes));
+}
+smxStatus_t release_host(const char *call, smxHandle_t, void *pointer) { return check(call, "release of host memory", cudaFreeHost(pointer)); }
+
+smxStatus_t copy(const char *call, smxHandle_t handle, void *destination, const void *source, size_t bytes) {
+    return check(call, "copy", cudaMemcpyAsync(destination, source, bytes, cudaMemcpyDefault, handle->stream));
+}
+
+smxStatus_t take_bad_targets(const char *call, smxHandle_t handle, smx_bad_targets *bad) {
+    SMX_TRY(check(call, "copy of the counters", cudaMemcpyAsync(bad, handle->bad_targets, sizeof *bad, cudaMemcpyDeviceToHost, handle->stream)));
+    SMX_TRY(check(call, "reset of the counters",
+                  cudaMemcpyAsync(handle->bad_targets, &no_bad_targets, sizeof no_bad_targets, cudaMemcpyHostToDevice, handle->stream)));
+    return synchronize(call, handle);
+}
+
+bool capturing(smxHandle_t handle) {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    return cudaStreamIsCapturing(handle->stream, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone;
+}
+
+smxStatus_t softmax(const smx_call *call) {
+    switch (call->op) {
+    case SMX_OP_SOFTMAX_FORWARD:
+    case SMX_OP_LOG_SOFTMAX_FORWARD: return smx_cuda_softmax(*call);
+    case SMX_OP_LOG_SUM_EXP: return smx_cuda_row_losses(*call);
+    default: return smx_cuda_softmax_gradient(*call);
+    }
+}
+
+// The loss of no rows: every bit pattern of ones is a NaN, of zeros a 0.
+smxStatus_t loss_of_nothing(const smx_call &call) {
+    if (call.loss == nullptr || call.reduction == SMX_REDUCTION_NONE) return SMX_STATUS_SUCCESS;
+    const bool nan = call.reduction == SMX_REDUCTION_MEAN && call.empty_mean == SMX_EMPTY_MEAN_NAN;
+    const size_t bytes = smx_type_bytes(smx_loss_type(call.in.layout.type));
+    return check(call.name, "write of the loss", cudaMemsetAsync(call.loss, nan ? 0xff : 0, bytes, call.handle->stream));
+}
+
+smxStatus_t cross_entropy(const smx_call *call) {
+    if (call->rows == 0) return loss_of_nothing(*call);
+    const bool gradient = call->op != SMX_OP_CROSS_ENTROPY_FORWARD;
+    if (gradient && call->reduction == SMX_REDUCTION_MEAN) SMX_TRY(smx_cuda_count_divisor(*call));
+    SMX_TRY(gradient ? smx_cuda_row_loss_gradients(*call) : smx_cuda_row_losses(*call));
+    const bool one_loss = call->loss != nullptr && call->reduction != SMX_REDUCTION_NONE;
+    return one_loss ? smx_cuda_sum_losses(*call) : SMX_STATUS_SUCCESS;
+}
+
+}  // namespace
+}  // namespace smx
+
+// extern: a const object has internal linkage in C++
+extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA, smx::open_cuda, smx::close_cuda, smx::enter, smx::synchronize, smx::allocate,
+                                             smx::release, smx::allocate_host, smx::release_host, smx::copy, smx::take_bad_targets,
+                                             smx::capturing, smx::softmax, smx::cross_entropy, smx_describe_plan};

@@ -1,0 +1,32 @@
+// From a call to the kernel: the pieces that the launchers of all operations share, and the operations themselves.
+#pragma once
+#include "row_map.cuh"
+#include "row_registers.cuh"
+#include "row_stream.cuh"
+
+smxStatus_t smx_cuda_softmax(const smx_call &call);                // softmax.cu: also log-softmax
+smxStatus_t smx_cuda_softmax_gradient(const smx_call &call);       // softmax_gradient.cu: also log-softmax
+smxStatus_t smx_cuda_row_losses(const smx_call &call);             // cross_entropy.cu: logsumexp, and losses without gradient
+smxStatus_t smx_cuda_row_loss_gradients(const smx_call &call);     // cross_entropy_gradient.cu: gradients, with or without losses
+smxStatus_t smx_cuda_count_divisor(const smx_call &call);          // loss_sum.cu: the mean's divisor, to the workspace
+smxStatus_t smx_cuda_sum_losses(const smx_call &call);             // loss_sum.cu: row losses of the workspace, to the loss
+
+namespace smx {
+
+inline operand operand_of(const smx_operand &o) { return {o.data, o.layout.outerStride, o.layout.type}; }
+
+inline row_operands operands_of(const smx_call &call) {
+    return {operand_of(call.in), operand_of(call.gradient), operand_of(call.out), call.rows, call.cols};
+}
+
+// The family switch. Programs with nothing to reduce run in row_map only and go there directly.
+template <class P> smxStatus_t run_in_family(const smx_call &call, const P &program) {
+    switch (call.plan.row->kernel) {
+    case SMX_KERNEL_ROW_REGISTERS: return row_registers::run(call, program);
+    case SMX_KERNEL_ROW_STREAM: return row_stream::run(call, program);
+    case SMX_KERNEL_ROW_MAP: break;
+    }
+    return no_such_kernel(call);
+}
+
+}  // namespace smx

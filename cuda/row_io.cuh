@@ -1,0 +1,163 @@
+// How threads read and write the elements of a row: 16 bytes at a time, whatever the row's alignment. A row is cut where its first
+// operand becomes aligned to 16 bytes: a head of single elements, a body of whole vectors, a tail of single elements.
+#pragma once
+#include "ptx.cuh"
+#include "types.cuh"
+
+namespace smx {
+
+template <class T> constexpr int vector_elements = 16 / static_cast<int>(sizeof(T));
+
+// An operand of a kernel. row_stride in elements.
+struct operand {
+    void *data;
+    int64_t row_stride;
+    smxDataType_t type;
+
+    template <class S> __device__ S *row(int64_t r) const { return static_cast<S *>(data) + r * row_stride; }
+};
+
+// V elements of the first operand are 16 bytes; Index counts columns: int where a row stays on the chip.
+template <int V, class Index> struct row_cut {
+    int head;    // elements before the body
+    int edges;   // elements before and after the body, at most 2 V - 2
+    Index body;  // vectors of V elements
+
+    __device__ row_cut(const void *row, int64_t cols) {
+        const int element_bytes = 16 / V;
+        const int misaligned = static_cast<int>(reinterpret_cast<uintptr_t>(row) % 16) / element_bytes;
+        const int to_boundary = (V - misaligned) % V;
+        head = to_boundary < cols ? to_boundary : static_cast<int>(cols);
+        body = static_cast<Index>(cols - head) / V;
+        edges = static_cast<int>(static_cast<Index>(cols) - body * V);
+    }
+    __device__ Index column_of_vector(Index v) const { return head + v * V; }
+    __device__ Index column_of_edge(int e) const { return e < head ? e : body * V + e; }
+};
+
+// ---- V elements in one place, of any type that is computed with as R ----
+
+template <class S, int V> struct packed {
+    alignas(16) S element[V];
+};
+
+template <class S, int V, class R> __device__ __forceinline__ void load_vector(const S *from, bool aligned, R *to) {
+    packed<S, V> p;
+    if (aligned) {
+        if constexpr (sizeof(S) * V == 8) {
+            const uint2 w = load_8_bytes(from);
+            memcpy(static_cast<void *>(p.element), &w, 8);
+        } else {
+#pragma unroll
+            for (int j = 0; j < V; j += vector_elements<S>) {
+                const uint4 w = load_16_bytes(from + j);
+                memcpy(static_cast<void *>(p.element + j), &w, 16);
+            }
+        }
+    } else {
+#pragma unroll
+        for (int j = 0; j < V; j++) p.element[j] = from[j];
+    }
+#pragma unroll
+    for (int j = 0; j < V; j++) to[j] = to_real(p.element[j]);
+}
+
+template <class S, int V, class R> __device__ __forceinline__ void store_vector(S *to, bool aligned, const R *from) {
+    packed<S, V> p;
+#pragma unroll
+    for (int j = 0; j < V; j++) p.element[j] = from_real<S>(from[j]);
+    if (aligned) {
+        if constexpr (sizeof(S) * V == 8) {
+            uint2 w;
+            memcpy(&w, p.element, 8);
+            store_8_bytes(to, w);
+        } else {
+#pragma unroll
+            for (int j = 0; j < V; j += vector_elements<S>) {
+                uint4 w;
+                memcpy(&w, p.element + j, 16);
+                store_16_bytes(to + j, w);
+            }
+        }
+    } else {
+#pragma unroll
+        for (int j = 0; j < V; j++) to[j] = p.element[j];
+    }
+}
+
+// ---- the part of a row that one of `stride` threads holds ----
+// Thread t holds vectors t, t + stride, ... (N of them, counted from vector `first`) and edges t, t + stride, ... (E of them), one
+// after the other in an array of N * V + E numbers.
+
+template <int V, class Index, int N, int E, int stride> struct row_part {
+    using cut_type = row_cut<V, Index>;
+    static constexpr int size = N * V + E;
+    cut_type cut;
+    Index first;
+    int thread;
+
+    __device__ Index vector(int i) const { return first + thread + i * stride; }
+    __device__ int edge(int e) const { return thread + e * stride; }
+
+    // Can vectors of S be moved whole? Those of the first operand can: that is what the cut is for.
+    template <class S> __device__ bool aligned(const S *row) const {
+        constexpr unsigned whole = sizeof(S) * V < 16 ? sizeof(S) * V : 16;
+        return reinterpret_cast<uintptr_t>(row + cut.head) % whole == 0;
+    }
+
+    template <class S, class R> __device__ __forceinline__ void load_first(const S *row, bool wanted, R missing, R (&to)[size]) const {
+        load(row, true, wanted, missing, to);
+    }
+    template <class R> __device__ __forceinline__ void load_other(const operand &o, int64_t r, R missing, R (&to)[size]) const {
+        with_type_of<R>(o.type, [&](auto tag) {
+            const auto *row = o.row<typename decltype(tag)::type>(r);
+            load(row, aligned(row), true, missing, to);
+        });
+    }
+    template <class R> __device__ __forceinline__ void store(const operand &o, int64_t r, const R (&from)[size]) const {
+        with_type_of<R>(o.type, [&](auto tag) {
+            using S = typename decltype(tag)::type;
+            S *row = o.row<S>(r);
+            const bool whole = aligned(row);
+#pragma unroll
+            for (int i = 0; i < N; i++)
+                if (vector(i) < cut.body) store_vector<S, V>(row + cut.column_of_vector(vector(i)), whole, from + i * V);
+#pragma unroll
+            for (int e = 0; e < E; e++)
+                if (edge(e) < cut.edges) row[cut.column_of_edge(edge(e))] = from_real<S>(from[N * V + e]);
+        });
+    }
+
+    // f(place in the array, column) for everything held; what is missing gets a column, too.
+    template <class F> __device__ __forceinline__ void for_each(F f) const {
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+#pragma unroll
+            for (int j = 0; j < V; j++) f(i * V + j, cut.column_of_vector(vector(i)) + j);
+        }
+#pragma unroll
+        for (int e = 0; e < E; e++) f(N * V + e, cut.column_of_edge(edge(e)));
+    }
+
+  private:
+    template <class S, class R> __device__ __forceinline__ void load(const S *row, bool whole, bool wanted, R missing, R (&to)[size]) const {
+        const Index vectors = wanted ? cut.body : 0;
+        const int edges = wanted ? cut.edges : 0;
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            if (vector(i) < vectors) {
+                load_vector<S, V>(row + cut.column_of_vector(vector(i)), whole, to + i * V);
+            } else {
+#pragma unroll
+                for (int j = 0; j < V; j++) to[i * V + j] = missing;
+            }
+        }
+#pragma unroll
+        for (int e = 0; e < E; e++) to[N * V + e] = edge(e) < edges ? to_real(row[cut.column_of_edge(edge(e))]) : missing;
+    }
+};
+
+// Edges per thread when `stride` threads share them.
+template <int V, int stride> constexpr int edges_per_thread = (2 * V - 2 + stride - 1) / stride;
+
+}  // namespace smx

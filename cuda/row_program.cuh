@@ -1,0 +1,100 @@
+// Row programs: what an operation reads of a row, reduces over it and writes. A family (row_registers, row_stream, row_map) says
+// how a row is held and knows nothing of operations; a program knows nothing of threads. A program is a plain struct, passed to
+// the kernel by value, with
+//
+//   element                 type of the first operand; the types of the others are known at run time only
+//   rows                    the operands
+//   two_operands, writes    is there a second operand to read; is there one to write
+//   missing()               stands for elements beyond the end of the row
+//   begin(row, leader)      -> line: what the row has of its own (target, upstream gradient). Every thread of the row calls it, one
+//                           of them as leader. line.skip: the elements are not to be read, and zeros to be written.
+//   reduction, factor()     row_state or row_sum, and what its merge needs to know
+//   accumulate(r, x, w)     adds elements x (and w of the second operand) to a reduction
+//   reduce<lanes>(x, w)     the reduction of all that a group of lanes holds; may leave something dear to compute in x
+//   finish(line, r, row, leader) -> result: the reduction is that of the row; the leader writes what the row yields as a whole
+//   value_of_element(result, x)       what output() works on, from an element
+//   scale_of_kept(result, r),         the same, from what reduce() left in x while it had found r
+//   value_of_kept(x, scale)
+//   output(result, value, w, column)  -> the element to write
+#pragma once
+#include "row_io.cuh"
+#include "row_reduce.cuh"
+
+namespace smx {
+
+struct row_operands {
+    operand in, second, out;
+    int64_t rows, cols;
+};
+
+// Half a program: reads logits, reduces them to their row state. output() works on probabilities, then the exponentials that the
+// sum needs are kept and no other is computed; or on the elements.
+template <class T, bool works_on_probabilities> struct reads_logits {
+    using element = T;
+    using real = real_of<T>;
+    using reduction = row_state<real>;
+    static constexpr bool two_operands = false;
+
+    row_operands rows;
+    real scale;
+
+    __device__ static constexpr real missing() { return static_cast<real>(-INFINITY); }
+    __device__ real factor() const { return scale * log2_e<real>; }
+
+    template <int n, int m> __device__ __forceinline__ void accumulate(reduction &r, const real (&x)[n], const real (&)[m]) const {
+        r.add(x, factor());
+    }
+
+    template <class Lanes, int n, int m> __device__ __forceinline__ reduction reduce(real (&x)[n], const real (&)[m]) const {
+        real max = missing(); // not x[0]: of nothing but NaN the max is -inf
+#pragma unroll
+        for (int j = 0; j < n; j++) max = larger(max, x[j]);
+        max = Lanes::max(max);
+        const real reference = reference_of(max);
+        real part[2] = {real(0), real(0)};
+#pragma unroll
+        for (int j = 0; j < n; j++) {
+            const real e = exponential(x[j], reference, factor());
+            part[j % 2] += e;
+            if constexpr (works_on_probabilities) x[j] = e;
+        }
+        return {max, Lanes::sum(part[0] + part[1])};
+    }
+
+    template <class Result> __device__ __forceinline__ real value_of_element(const Result &result, real x) const {
+        if constexpr (works_on_probabilities) return exponential(x, result.d.reference, factor()) * result.d.normalizer;
+        else return x;
+    }
+    // The kept exponentials are relative to the max of their lanes; where that is -inf they are 0 and stay so.
+    template <class Result> __device__ __forceinline__ real scale_of_kept(const Result &result, const reduction &of_lanes) const {
+        return exponential(of_lanes.max, result.d.reference, factor()) * result.d.normalizer;
+    }
+    __device__ __forceinline__ real value_of_kept(real x, real scale_of_kept) const {
+        if constexpr (works_on_probabilities) return x * scale_of_kept;
+        else return x;
+    }
+};
+
+// Half a program: reads a result y and its gradient dy, reduces them to a sum.
+template <class T> struct reads_gradient {
+    using element = T;
+    using real = real_of<T>;
+    using reduction = row_sum<real>;
+    static constexpr bool two_operands = true, writes = true;
+    struct line {
+        static constexpr bool skip = false;
+    };
+
+    row_operands rows;
+    real scale;
+
+    __device__ static constexpr real missing() { return real(0); }
+    __device__ real factor() const { return real(1); }
+    __device__ line begin(int64_t, bool) const { return {}; }
+    __device__ reduction finish(line, reduction r, int64_t, bool) const { return r; }
+    __device__ real value_of_element(const reduction &, real x) const { return x; }
+    __device__ real scale_of_kept(const reduction &, const reduction &) const { return real(1); }
+    __device__ real value_of_kept(real x, real) const { return x; }
+};
+
+}  // namespace smx

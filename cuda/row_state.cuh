@@ -1,0 +1,62 @@
+// The row state, the one idea of this library: of a row, or of any part of one, its largest element and the sum of exponentials
+// relative to it. Parts merge in any grouping, so the same merge serves lanes, warps, blocks and pieces of a streamed row; the
+// empty part is (-inf, 0). host/cpu/row_state.h is its twin.
+//
+// Element x counts 2^((x - reference) * factor), with factor = scale * log2(e) and the reference
+//   max   if that is finite. Differences are exact near the max, so elements of any magnitude are told apart as well as their
+//         type can, also in rows of nothing but the most negative float;
+//   0     if the max is -inf (every exponential and the sum are 0) or +inf (the sum is +inf, or NaN if there is a NaN).
+#pragma once
+#include "ptx.cuh"
+
+namespace smx {
+
+template <class R> __device__ __forceinline__ R infinity() { return static_cast<R>(INFINITY); }
+template <class R> __device__ __forceinline__ R not_a_number() { return static_cast<R>(NAN); }
+template <class R> constexpr R log2_e = static_cast<R>(1.4426950408889634074);
+
+__device__ __forceinline__ float larger(float a, float b) { return fmaxf(a, b); } // of a NaN and a number: the number
+__device__ __forceinline__ double larger(double a, double b) { return fmax(a, b); }
+
+template <class R> __device__ __forceinline__ R reference_of(R max) { return fabs(max) < infinity<R>() ? max : R(0); }
+
+template <class R> __device__ __forceinline__ R exponential(R x, R reference, R factor) { return exp2_fast((x - reference) * factor); }
+
+template <class R> struct row_state {
+    R max, sum;
+
+    __device__ static row_state empty() { return {-infinity<R>(), R(0)}; }
+
+    // What the sum counts relative to another reference. The state of no elements counts 0.
+    __device__ R sum_relative_to(R reference, R factor) const { return sum * exponential(max, reference, factor); }
+
+    // Adds n elements: their max first, then one rescale of the sum for all of them (the online update).
+    template <int n> __device__ void add(const R (&x)[n], R factor) {
+        R new_max = max;
+#pragma unroll
+        for (int j = 0; j < n; j++) new_max = larger(new_max, x[j]);
+        const R reference = reference_of(new_max);
+        R part[2] = {R(0), R(0)};
+#pragma unroll
+        for (int j = 0; j < n; j++) part[j % 2] += exponential(x[j], reference, factor);
+        sum = sum_relative_to(reference, factor) + (part[0] + part[1]);
+        max = new_max;
+    }
+};
+
+// What a finished row says of its elements. A row with +inf has no distribution (inf / inf): everything but lse is NaN.
+template <class R> struct distribution {
+    R reference;
+    R normalizer;  // probability = exponential * normalizer
+    R ln_sum;      // log-probability = scale * (x - reference) - ln_sum
+    R lse;         // log of the sum of exp(scale * x)
+
+    __device__ static distribution of(row_state<R> s, R scale) {
+        const R reference = reference_of(s.max), ln = log(s.sum);
+        const bool infinite = s.sum == infinity<R>();
+        return {reference, infinite ? not_a_number<R>() : R(1) / s.sum, infinite ? not_a_number<R>() : ln, scale * reference + ln};
+    }
+    __device__ R log_probability(R x, R scale) const { return scale * (x - reference) - ln_sum; }
+};
+
+}  // namespace smx

@@ -1,0 +1,61 @@
+// Row programs of softmax and log-softmax.
+#include "operations.cuh"
+
+namespace smx {
+
+template <class T> struct softmax_program : reads_logits<T, true> {
+    using typename reads_logits<T, true>::real;
+    static constexpr bool writes = true;
+    bool empty_row_is_zero;
+
+    struct line {
+        static constexpr bool skip = false;
+    };
+    struct result {
+        distribution<real> d;
+    };
+    __device__ line begin(int64_t, bool) const { return {}; }
+    __device__ result finish(line, row_state<real> s, int64_t, bool) const {
+        result r{distribution<real>::of(s, this->scale)};
+        if (empty_row_is_zero && s.sum == real(0)) r.d.normalizer = real(0);
+        return r;
+    }
+    __device__ real output(const result &, real probability, real, int64_t) const { return probability; }
+};
+
+template <class T> struct log_softmax_program : reads_logits<T, false> {
+    using typename reads_logits<T, false>::real;
+    static constexpr bool writes = true;
+    bool empty_row_is_zero;
+
+    struct line {
+        static constexpr bool skip = false;
+    };
+    struct result {
+        distribution<real> d;
+    };
+    __device__ line begin(int64_t, bool) const { return {}; }
+    __device__ result finish(line, row_state<real> s, int64_t, bool) const {
+        result r{distribution<real>::of(s, this->scale)};
+        if (empty_row_is_zero && s.sum == real(0)) r.d.ln_sum = real(0); // leaves -inf, the logarithm of 0
+        return r;
+    }
+    __device__ real output(const result &r, real x, real, int64_t) const { return r.d.log_probability(x, this->scale); }
+};
+
+template <template <class> class Program> smxStatus_t run_forward(const smx_call &call) {
+    return with_type(call.in.layout.type, [&](auto tag) {
+        using P = Program<typename decltype(tag)::type>;
+        P program;
+        program.rows = operands_of(call);
+        program.scale = static_cast<typename P::real>(call.scale);
+        program.empty_row_is_zero = call.empty_row == SMX_EMPTY_ROW_ZERO;
+        return run_in_family(call, program);
+    });
+}
+
+}  // namespace smx
+
+smxStatus_t smx_cuda_softmax(const smx_call &call) {
+    return call.op == SMX_OP_SOFTMAX_FORWARD ? smx::run_forward<smx::softmax_program>(call) : smx::run_forward<smx::log_softmax_program>(call);
+}

@@ -1,0 +1,44 @@
+// Element types: what is computed with, how 16-bit types convert, and the one switch from a run-time type to a C++ type.
+#pragma once
+#include "device.cuh"
+#include "smx/smx.h"
+
+namespace smx {
+
+template <class T> struct real_of_type { using type = float; };
+template <> struct real_of_type<double> { using type = double; };
+template <class T> using real_of = typename real_of_type<T>::type;
+
+__device__ __forceinline__ float to_real(float x) { return x; }
+__device__ __forceinline__ double to_real(double x) { return x; }
+__device__ __forceinline__ float to_real(__half x) { return __half2float(x); }
+__device__ __forceinline__ float to_real(__nv_bfloat16 x) { return __bfloat162float(x); }
+
+template <class T, class R> __device__ __forceinline__ T from_real(R x) { return static_cast<T>(x); }
+template <> __device__ __forceinline__ __half from_real<__half, float>(float x) { return __float2half_rn(x); }
+template <> __device__ __forceinline__ __nv_bfloat16 from_real<__nv_bfloat16, float>(float x) { return __float2bfloat16_rn(x); }
+
+template <class T> struct type_tag { using type = T; };
+
+// Calls f with the type_tag of a floating type. The rules of host/ have let no other type through.
+template <class F> auto with_type(smxDataType_t type, F f) {
+    switch (type) {
+    case SMX_R_64F: return f(type_tag<double>{});
+    case SMX_R_16F: return f(type_tag<__half>{});
+    case SMX_R_16BF: return f(type_tag<__nv_bfloat16>{});
+    default: return f(type_tag<float>{});
+    }
+}
+
+// The same inside a kernel, for operands other than the first: only types computed with as R.
+template <class R, class F> __device__ __forceinline__ void with_type_of(smxDataType_t type, F f) {
+    if constexpr (sizeof(R) == sizeof(double)) {
+        f(type_tag<double>{});
+    } else {
+        if (type == SMX_R_32F) f(type_tag<float>{});
+        else if (type == SMX_R_16F) f(type_tag<__half>{});
+        else f(type_tag<__nv_bfloat16>{});
+    }
+}
+
+}  // namespace smx

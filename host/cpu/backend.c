@@ -1,0 +1,117 @@
+/* The CPU backend: memory, and the choice of the instruction set. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "isa.h"
+
+typedef struct isa {
+    const char *name;
+    smxStatus_t (*softmax)(const smx_call *call);
+    smxStatus_t (*cross_entropy)(const smx_call *call);
+} isa;
+
+#define ISA(name_) {.name = #name_, .softmax = smx_cpu_softmax_##name_, .cross_entropy = smx_cpu_cross_entropy_##name_}
+static const isa baseline = ISA(baseline);
+#ifdef SMX_CPU_X86
+static const isa avx2 = ISA(avx2), avx512 = ISA(avx512);
+#endif
+
+/* The best the machine has; SMX_CPU_ISA in the environment asks for less. */
+static const isa *choose_isa(void) {
+#ifdef SMX_CPU_X86
+    const char *asked = getenv("SMX_CPU_ISA");
+    const int limit = asked == NULL ? 2 : strcmp(asked, "baseline") == 0 ? 0 : strcmp(asked, "avx2") == 0 ? 1 : 2;
+    __builtin_cpu_init();
+    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    if (limit >= 2 && has_avx512) return &avx512;
+    if (limit >= 1 && has_avx2) return &avx2;
+#endif
+    return &baseline;
+}
+
+static smxStatus_t allocate(const char *call, smxHandle_t handle, void **pointer, size_t bytes) {
+    (void)handle;
+    const size_t alignment = 256;
+    *pointer = bytes > SIZE_MAX - alignment ? NULL : aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    if (*pointer == NULL) return smx_fail(SMX_STATUS_ALLOC_FAILED, "%s: no memory for %zu bytes on the CPU", call, bytes);
+    return SMX_STATUS_SUCCESS;
+}
+
+static smxStatus_t release(const char *call, smxHandle_t handle, void *pointer) {
+    (void)call;
+    (void)handle;
+    free(pointer);
+    return SMX_STATUS_SUCCESS;
+}
+
+static smxStatus_t open_cpu(smxHandle_t handle) {
+    void *bad = NULL;
+    const smxStatus_t status = allocate("smxCreate", handle, &bad, sizeof *handle->bad_targets);
+    if (status != SMX_STATUS_SUCCESS) return status;
+    handle->bad_targets = bad;
+    *handle->bad_targets = (smx_bad_targets){.count = 0, .first_row = INT64_MAX};
+    handle->isa = choose_isa();
+    return SMX_STATUS_SUCCESS;
+}
+
+static void close_cpu(smxHandle_t handle) { free(handle->bad_targets); }
+
+static smxStatus_t enter(const char *call, smxHandle_t handle) {
+    (void)call;
+    (void)handle;
+    return SMX_STATUS_SUCCESS;
+}
+
+static smxStatus_t copy(const char *call, smxHandle_t handle, void *destination, const void *source, size_t bytes) {
+    (void)call;
+    (void)handle;
+    memmove(destination, source, bytes);
+    return SMX_STATUS_SUCCESS;
+}
+
+static smxStatus_t take_bad_targets(const char *call, smxHandle_t handle, smx_bad_targets *bad) {
+    (void)call;
+    *bad = *handle->bad_targets;
+    *handle->bad_targets = (smx_bad_targets){.count = 0, .first_row = INT64_MAX};
+    return SMX_STATUS_SUCCESS;
+}
+
+static bool never_capturing(smxHandle_t handle) {
+    (void)handle;
+    return false;
+}
+
+static smxStatus_t softmax(const smx_call *call) { return ((const isa *)call->handle->isa)->softmax(call); }
+static smxStatus_t cross_entropy(const smx_call *call) { return ((const isa *)call->handle->isa)->cross_entropy(call); }
+
+static void describe(const smx_call *call, char *text, size_t capacity) {
+#ifdef _OPENMP
+    const int threads = omp_get_max_threads();
+#else
+    const int threads = 1;
+#endif
+    snprintf(text, capacity, "%s, %lld x %lld %s: cpu, %s code, up to %d threads", smx_op_name(call->op), (long long)call->rows,
+             (long long)call->cols, smx_type_name(call->in.layout.type), ((const isa *)call->handle->isa)->name, threads);
+}
+
+const smx_backend smx_cpu_backend = {.kind = SMX_BACKEND_CPU,
+                                     .open = open_cpu,
+                                     .close = close_cpu,
+                                     .enter = enter,
+                                     .synchronize = enter,
+                                     .allocate = allocate,
+                                     .release = release,
+                                     .allocate_host = allocate,
+                                     .release_host = release,
+                                     .copy = copy,
+                                     .take_bad_targets = take_bad_targets,
+                                     .capturing = never_capturing,
+                                     .softmax = softmax,
+                                     .cross_entropy = cross_entropy,
+                                     .describe = describe};

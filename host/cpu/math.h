@@ -1,0 +1,43 @@
+/* Exponentials and logarithms for the row loops. Plain C that the compiler turns into vector code. */
+#ifndef SMX_CPU_MATH_H
+#define SMX_CPU_MATH_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline float bits_to_float(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline uint32_t float_to_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* 2^z, relative error below 1.5e-7 for z <= 128; 0 below -126, +inf from 128 on, NaN for NaN. z = n + f with |f| <= 1/2 and a
+ * polynomial for 2^f whose own error is 1e-8 (Chebyshev interpolation of (2^f - 1) / f, degree 5). */
+static inline float exp2_float(float z) {
+    const float round_to_int = 12582912.0f; /* 1.5 * 2^23 */
+    const float low = z < -126.0f ? -126.0f : z, clamped = low > 128.0f ? 128.0f : low;
+    const float n_biased = clamped + round_to_int;
+    const float f = clamped - (n_biased - round_to_int);
+    float p = 0x1.44138ap-13f;
+    p = p * f + 0x1.5f0890p-10f;
+    p = p * f + 0x1.3b2a54p-7f;
+    p = p * f + 0x1.c6af6cp-5f;
+    p = p * f + 0x1.ebfbe0p-3f;
+    p = p * f + 0x1.62e430p-1f;
+    p = p * f + 1.0f;
+    const float power = p * bits_to_float((float_to_bits(n_biased) << 23) + 0x3f800000u);
+    return z < -126.0f ? 0.0f : power;
+}
+
+static inline double exp2_double(double z) { return exp2(z); }
+static inline float log_float(float x) { return logf(x); }
+static inline double log_double(double x) { return log(x); }
+
+#endif

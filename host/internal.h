@@ -1,0 +1,180 @@
+/* What the host code and the two backends share: one call, its plan, the handle. Not installed. */
+#ifndef SMX_INTERNAL_H
+#define SMX_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "smx/smx.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- plan: which kernel family holds the rows, and in which sizes (plan.c) ---- */
+
+typedef enum smx_kernel {
+    SMX_KERNEL_ROW_REGISTERS, /* the row stays in registers: a group of lanes, a warp or a block per row */
+    SMX_KERNEL_ROW_STREAM,    /* a block streams the row with the online update, twice if it writes */
+    SMX_KERNEL_ROW_MAP        /* no reduction: every element is mapped with numbers of its row */
+} smx_kernel;
+
+typedef struct smx_plan_row {
+    unsigned ops;               /* operations it serves, bit 1 << smxOp_t */
+    int64_t min_cols, max_cols; /* columns it accepts; max_cols -1: any number */
+    int min_cc;                 /* least compute capability, major * 10 + minor */
+    smx_kernel kernel;
+    int threads_per_row, threads_per_block, elements_per_thread;
+} smx_plan_row;
+
+/* A thread keeps at most 64 words of its row in registers: more would spill. real_bytes: of the type computed with. */
+#define SMX_ROW_FITS_REGISTERS(elements_per_thread, real_bytes, operands) ((elements_per_thread) * (real_bytes) * (operands) <= 256)
+
+typedef struct smx_plan {
+    const smx_plan_row *row; /* NULL on the CPU */
+    int index;               /* of row in the table, -1 on the CPU */
+} smx_plan;
+
+int smx_plan_table_size(void);
+const smx_plan_row *smx_plan_table_row(int index);
+
+/* ---- one call ---- */
+
+typedef struct smx_operand {
+    const char *name; /* as in the public header, for messages */
+    void *data;       /* inputs are never written through it */
+    smxLayout_t layout;
+} smx_operand;
+
+typedef struct smx_call {
+    const char *name; /* of the public function */
+    smxOp_t op;
+    smxHandle_t handle;
+    int64_t rows, cols;
+    smxAlgorithm_t algorithm;
+
+    smx_operand in;       /* x; y of a backward call */
+    smx_operand gradient; /* dy of a backward call */
+    smx_operand out;      /* y or dx; data NULL where nothing is written per element */
+
+    float scale; /* softmax: scale; cross-entropy: logitScale */
+    smxEmptyRow_t empty_row;
+
+    smxTargets_t targets;
+    int64_t ignore_index;
+    smxReduction_t reduction;
+    smxEmptyMean_t empty_mean;
+    const void *grad_loss;
+    void *loss;
+    void *lse;            /* written by forward calls, read by cross-entropy backward; may be NULL */
+
+    smx_plan plan;
+    void *workspace;      /* at least smx_workspace_bytes() */
+} smx_call;
+
+/* The pieces of a loss call's workspace, offsets in bytes (plan.c). */
+typedef struct smx_loss_workspace {
+    size_t divisor;    /* 1 double: the divisor of the mean */
+    size_t partials;   /* SMX_LOSS_PARTIALS pairs of doubles: partial sum and count of a block */
+    size_t row_losses; /* rows values of the loss type */
+    size_t bytes;      /* of all together */
+} smx_loss_workspace;
+#define SMX_LOSS_PARTIALS 256
+smx_loss_workspace smx_loss_workspace_of(smxDataType_t type, int64_t rows);
+size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows);
+
+/* Picks the plan of a call; the message says what does not fit. */
+smxStatus_t smx_plan_call(smx_call *call);
+bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call, int compute_capability);
+void smx_describe_plan(const smx_call *call, char *text, size_t capacity);
+
+/* ---- backends ---- */
+
+typedef struct smx_bad_targets {
+    unsigned long long count;
+    long long first_row; /* INT64_MAX: none */
+} smx_bad_targets;
+
+/* Everything a backend does. Functions return a status and leave the message with smx_fail. */
+typedef struct smx_backend {
+    smxBackend_t kind;
+    smxStatus_t (*open)(smxHandle_t handle);
+    void (*close)(smxHandle_t handle);
+    smxStatus_t (*enter)(const char *call, smxHandle_t handle); /* is the handle's device the current one? */
+    smxStatus_t (*synchronize)(const char *call, smxHandle_t handle);
+    smxStatus_t (*allocate)(const char *call, smxHandle_t handle, void **pointer, size_t bytes);
+    smxStatus_t (*release)(const char *call, smxHandle_t handle, void *pointer);
+    smxStatus_t (*allocate_host)(const char *call, smxHandle_t handle, void **pointer, size_t bytes);
+    smxStatus_t (*release_host)(const char *call, smxHandle_t handle, void *pointer);
+    smxStatus_t (*copy)(const char *call, smxHandle_t handle, void *destination, const void *source, size_t bytes);
+    smxStatus_t (*take_bad_targets)(const char *call, smxHandle_t handle, smx_bad_targets *bad); /* synchronises, clears */
+    bool (*capturing)(smxHandle_t handle);
+    smxStatus_t (*softmax)(const smx_call *call);
+    smxStatus_t (*cross_entropy)(const smx_call *call);
+    void (*describe)(const smx_call *call, char *text, size_t capacity);
+} smx_backend;
+
+extern const smx_backend smx_cpu_backend;
+#ifdef SMX_WITH_CUDA
+extern const smx_backend smx_cuda_backend;
+#endif
+
+struct smxContext {
+    const smx_backend *backend;
+    cudaStream_t stream;
+    int device;             /* CUDA ordinal */
+    int compute_capability; /* major * 10 + minor; 0 on the CPU */
+    int multiprocessors;
+    const void *isa;        /* CPU: the instruction set in use */
+    int pinned_plan;        /* index of the only plan row to use, or -1: for tests and measurements */
+
+    void *workspace; /* the handle's own, or the caller's */
+    size_t workspace_bytes;
+    bool workspace_is_callers;
+
+    smx_bad_targets *bad_targets; /* memory of the backend */
+    unsigned *ticket;             /* CUDA: counts the blocks that have finished a reduction; 0 between launches */
+};
+
+/* Uses only this row of the plan table (-1: all). NOT_SUPPORTED is returned by calls that it does not accept. */
+void smx_pin_plan(smxHandle_t handle, int index);
+
+/* ---- status (status.c) ---- */
+
+#define SMX_TRY(expression)                                    \
+    do {                                                       \
+        const smxStatus_t status_ = (expression);              \
+        if (status_ != SMX_STATUS_SUCCESS) return status_;     \
+    } while (0)
+
+smxStatus_t smx_fail(smxStatus_t status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *smx_type_name(smxDataType_t type);
+const char *smx_op_name(smxOp_t op);
+
+/* ---- layouts and their rules (layout.c) ---- */
+
+size_t smx_type_bytes(smxDataType_t type); /* 0: unknown */
+bool smx_type_is_floating(smxDataType_t type);
+bool smx_type_is_index(smxDataType_t type);
+smxDataType_t smx_loss_type(smxDataType_t type); /* fp64 for fp64, else fp32 */
+bool smx_layout_equal(const smxLayout_t *a, const smxLayout_t *b);
+int64_t smx_layout_rows(const smxLayout_t *layout);
+/* Elements from the first to one past the last. */
+int64_t smx_layout_span(const smxLayout_t *layout);
+smxStatus_t smx_check_layout(const char *call, const char *name, const smxLayout_t *layout);
+
+/* ---- the rules that all operations share (rules.c) ---- */
+
+smxStatus_t smx_take_operand(const char *call, smx_operand *operand, const char *name, const smxLayout_t *layout, const void *data);
+smxStatus_t smx_check_adjacent(const smx_call *call, const smx_operand *operand);
+smxStatus_t smx_check_call(smx_call *call); /* also sets rows and cols */
+
+/* ---- the road of every call (run.c) ---- */
+
+smxStatus_t smx_enter(const char *call, smxHandle_t handle); /* is there a handle, and may it be used now? */
+smxStatus_t smx_run(smx_call *call);
+smxStatus_t smx_require_workspace(const char *call, smxHandle_t handle, size_t bytes); /* context.c */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

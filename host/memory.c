@@ -1,0 +1,43 @@
+/* Memory of the backend and copies in stream order. */
+#include "internal.h"
+
+static smxStatus_t check_pointer(const char *call, smxHandle_t handle, void **pointer) {
+    const smxStatus_t status = smx_enter(call, handle);
+    if (status != SMX_STATUS_SUCCESS) return status;
+    if (pointer == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: pointer is NULL", call);
+    *pointer = NULL;
+    return SMX_STATUS_SUCCESS;
+}
+
+smxStatus_t smxMalloc(smxHandle_t handle, void **pointer, size_t bytes) {
+    const smxStatus_t status = check_pointer("smxMalloc", handle, pointer);
+    if (status != SMX_STATUS_SUCCESS || bytes == 0) return status;
+    return handle->backend->allocate("smxMalloc", handle, pointer, bytes);
+}
+
+smxStatus_t smxFree(smxHandle_t handle, void *pointer) {
+    const smxStatus_t status = smx_enter("smxFree", handle);
+    if (status != SMX_STATUS_SUCCESS || pointer == NULL) return status;
+    return handle->backend->release("smxFree", handle, pointer);
+}
+
+smxStatus_t smxMallocHost(smxHandle_t handle, void **pointer, size_t bytes) {
+    const smxStatus_t status = check_pointer("smxMallocHost", handle, pointer);
+    if (status != SMX_STATUS_SUCCESS || bytes == 0) return status;
+    return handle->backend->allocate_host("smxMallocHost", handle, pointer, bytes);
+}
+
+smxStatus_t smxFreeHost(smxHandle_t handle, void *pointer) {
+    const smxStatus_t status = smx_enter("smxFreeHost", handle);
+    if (status != SMX_STATUS_SUCCESS || pointer == NULL) return status;
+    return handle->backend->release_host("smxFreeHost", handle, pointer);
+}
+
+smxStatus_t smxMemcpyAsync(smxHandle_t handle, void *destination, const void *source, size_t bytes) {
+    const char *call = "smxMemcpyAsync";
+    const smxStatus_t status = smx_enter(call, handle);
+    if (status != SMX_STATUS_SUCCESS || bytes == 0) return status;
+    if (destination == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: destination is NULL for %zu bytes", call, bytes);
+    if (source == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: source is NULL for %zu bytes", call, bytes);
+    return handle->backend->copy(call, handle, destination, source, bytes);
+}

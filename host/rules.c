@@ -1,0 +1,141 @@
+/* The rules that all operations share: operands, values per row, overlap. */
+#include "internal.h"
+
+smxStatus_t smx_take_operand(const char *call, smx_operand *operand, const char *name, const smxLayout_t *layout, const void *data) {
+    if (layout == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %sLayout is NULL", call, name);
+    *operand = (smx_operand){.name = name, .data = (void *)data, .layout = *layout};
+    return SMX_STATUS_SUCCESS;
+}
+
+static smxStatus_t check_operand(const char *call, const smx_operand *operand) {
+    SMX_TRY(smx_check_layout(call, operand->name, &operand->layout));
+    if (smx_layout_rows(&operand->layout) == 0) return SMX_STATUS_SUCCESS;
+    if (operand->data == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s is NULL", call, operand->name);
+    const size_t bytes = smx_type_bytes(operand->layout.type);
+    if ((uintptr_t)operand->data % bytes != 0)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s = %p is not aligned to its element size, %zu bytes (%s)", call, operand->name,
+                        operand->data, bytes, smx_type_name(operand->layout.type));
+    return SMX_STATUS_SUCCESS;
+}
+
+static smxStatus_t check_same_rows(const smx_call *call, const smx_operand *b) {
+    const smxLayout_t *x = &call->in.layout, *y = &b->layout;
+    if (x->outer != y->outer || x->cols != y->cols || x->inner != y->inner)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s has outer %lld, cols %lld, inner %lld but %s has outer %lld, cols %lld, inner %lld",
+                        call->name, b->name, (long long)y->outer, (long long)y->cols, (long long)y->inner, call->in.name,
+                        (long long)x->outer, (long long)x->cols, (long long)x->inner);
+    if ((x->type == SMX_R_64F) != (y->type == SMX_R_64F))
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s is %s but %s is %s: fp64 does not mix with other types", call->name, call->in.name,
+                        smx_type_name(x->type), b->name, smx_type_name(y->type));
+    return SMX_STATUS_SUCCESS;
+}
+
+smxStatus_t smx_check_adjacent(const smx_call *call, const smx_operand *operand) {
+    const smxLayout_t *l = &operand->layout;
+    if (l->cols > 1 && l->colStride != 1)
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s has colStride %lld: only rows of adjacent elements (colStride 1) are supported",
+                        call->name, operand->name, (long long)l->colStride);
+    if (l->inner > 1)
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s has inner %lld: only rows of adjacent elements (inner 1) are supported", call->name,
+                        operand->name, (long long)l->inner);
+    return SMX_STATUS_SUCCESS;
+}
+
+/* ---- rules on the values of a row or of the whole call: loss, lse, gradLoss ---- */
+
+static smxStatus_t check_values(const smx_call *call, const char *name, const void *data, bool needed) {
+    if (data == NULL) return needed ? smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s is NULL", call->name, name) : SMX_STATUS_SUCCESS;
+    const smxDataType_t type = smx_loss_type(call->in.layout.type);
+    const size_t bytes = smx_type_bytes(type);
+    if ((uintptr_t)data % bytes != 0)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s = %p is not aligned to its element size, %zu bytes (%s)", call->name, name, data,
+                        bytes, smx_type_name(type));
+    return SMX_STATUS_SUCCESS;
+}
+
+/* ---- rules on overlap ---- */
+
+typedef struct extent {
+    const char *name;
+    uintptr_t begin, end;     /* addresses */
+    uintptr_t row, row_bytes; /* bytes from row to row and of a row; 0: one piece */
+    bool written;
+    const smx_operand *operand;
+} extent;
+
+static extent extent_of_operand(const smx_operand *o, bool written) {
+    const size_t bytes = smx_type_bytes(o->layout.type);
+    extent e = {.name = o->name, .begin = (uintptr_t)o->data, .written = written, .operand = o};
+    e.end = e.begin + (uintptr_t)smx_layout_span(&o->layout) * bytes;
+    if (o->layout.inner == 1 && o->layout.outer > 1 && (o->layout.colStride == 1 || o->layout.cols == 1)) {
+        e.row = (uintptr_t)o->layout.outerStride * bytes;
+        e.row_bytes = (uintptr_t)o->layout.cols * bytes;
+    }
+    return e;
+}
+
+static extent extent_of_values(const char *name, const void *data, int64_t count, size_t bytes, bool written) {
+    const uintptr_t begin = (uintptr_t)data;
+    return (extent){.name = name, .begin = begin, .end = begin + (uintptr_t)count * bytes, .written = written};
+}
+
+static bool share_bytes(const extent *a, const extent *b) {
+    if (a->begin == a->end || b->begin == b->end || a->begin >= b->end || b->begin >= a->end) return false;
+    if (a->row != 0 && a->row == b->row) { /* two column ranges of one padded matrix lie between each other's rows */
+        const uintptr_t from = a->begin < b->begin ? a->begin : b->begin, to = a->begin < b->begin ? b->begin : a->begin;
+        const uintptr_t first_bytes = a->begin < b->begin ? a->row_bytes : b->row_bytes;
+        const uintptr_t second_bytes = a->begin < b->begin ? b->row_bytes : a->row_bytes;
+        const uintptr_t offset = (to - from) % a->row;
+        return offset < first_bytes || offset + second_bytes > a->row;
+    }
+    return true;
+}
+
+static bool in_place(const extent *a, const extent *b) {
+    return a->operand != NULL && b->operand != NULL && a->operand->data == b->operand->data &&
+           smx_layout_equal(&a->operand->layout, &b->operand->layout);
+}
+
+static smxStatus_t check_overlap(const smx_call *call) {
+    extent e[7];
+    int n = 0;
+    const bool lse_is_input = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD;
+    const bool per_row = call->reduction == SMX_REDUCTION_NONE;
+    const size_t loss_bytes = smx_type_bytes(smx_loss_type(call->in.layout.type));
+    e[n++] = extent_of_operand(&call->in, false);
+    if (call->gradient.data != NULL) e[n++] = extent_of_operand(&call->gradient, false);
+    if (call->out.data != NULL) e[n++] = extent_of_operand(&call->out, true);
+    if (call->targets.data != NULL)
+        e[n++] = extent_of_values("targets", call->targets.data, call->rows, smx_type_bytes(call->targets.type), false);
+    if (call->grad_loss != NULL) e[n++] = extent_of_values("gradLoss", call->grad_loss, per_row ? call->rows : 1, loss_bytes, false);
+    if (call->loss != NULL) e[n++] = extent_of_values("loss", call->loss, per_row ? call->rows : 1, loss_bytes, true);
+    if (call->lse != NULL) e[n++] = extent_of_values("lse", call->lse, call->rows, loss_bytes, !lse_is_input);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < i; j++)
+            if ((e[i].written || e[j].written) && share_bytes(&e[i], &e[j]) && !in_place(&e[i], &e[j]))
+                return smx_fail(SMX_STATUS_INVALID_VALUE,
+                                "%s: %s [%p, %p) and %s [%p, %p) overlap; in place means the same pointer with the same layout", call->name,
+                                e[j].name, (void *)e[j].begin, (void *)e[j].end, e[i].name, (void *)e[i].begin, (void *)e[i].end);
+    return SMX_STATUS_SUCCESS;
+}
+
+smxStatus_t smx_check_call(smx_call *call) {
+    SMX_TRY(check_operand(call->name, &call->in));
+    SMX_TRY(smx_check_adjacent(call, &call->in));
+    const smx_operand *others[] = {&call->gradient, &call->out};
+    for (int i = 0; i < 2; i++) {
+        if (others[i]->name == NULL) continue; /* the operation has no such operand */
+        SMX_TRY(check_operand(call->name, others[i]));
+        SMX_TRY(check_same_rows(call, others[i]));
+        SMX_TRY(smx_check_adjacent(call, others[i]));
+    }
+    if ((unsigned)call->algorithm > SMX_ALGORITHM_ONLINE)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: algorithm %d is unknown", call->name, (int)call->algorithm);
+    call->rows = smx_layout_rows(&call->in.layout);
+    call->cols = call->in.layout.cols;
+    const bool one_loss = call->reduction != SMX_REDUCTION_NONE;
+    SMX_TRY(check_values(call, "loss", call->loss, call->op == SMX_OP_CROSS_ENTROPY_FORWARD && (one_loss || call->rows > 0)));
+    SMX_TRY(check_values(call, "lse", call->lse, call->op == SMX_OP_LOG_SUM_EXP && call->rows > 0));
+    SMX_TRY(check_values(call, "gradLoss", call->grad_loss, false));
+    return check_overlap(call);
+}

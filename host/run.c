@@ -1,0 +1,59 @@
+/* The road of every call: rules, plan, workspace, backend. */
+#include "internal.h"
+
+smxStatus_t smx_enter(const char *call, smxHandle_t handle) {
+    if (handle == NULL) return smx_fail(SMX_STATUS_NOT_INITIALIZED, "%s: the handle is NULL", call);
+    return handle->backend->enter(call, handle);
+}
+
+smxStatus_t smx_run(smx_call *call) {
+    SMX_TRY(smx_check_call(call));
+    SMX_TRY(smx_plan_call(call));
+    SMX_TRY(smx_require_workspace(call->name, call->handle, smx_workspace_bytes(call->op, call->in.layout.type, call->rows)));
+    call->workspace = call->handle->workspace;
+    switch (call->op) {
+    case SMX_OP_SOFTMAX_FORWARD:
+    case SMX_OP_SOFTMAX_BACKWARD:
+    case SMX_OP_LOG_SOFTMAX_FORWARD:
+    case SMX_OP_LOG_SOFTMAX_BACKWARD:
+    case SMX_OP_LOG_SUM_EXP: return call->rows == 0 ? SMX_STATUS_SUCCESS : call->handle->backend->softmax(call);
+    case SMX_OP_CROSS_ENTROPY_FORWARD:
+    case SMX_OP_CROSS_ENTROPY_BACKWARD:
+    case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD: return call->handle->backend->cross_entropy(call);
+    }
+    return smx_fail(SMX_STATUS_INTERNAL_ERROR, "%s: no backend for operation %d", call->name, (int)call->op);
+}
+
+/* ---- planning without a call ---- */
+
+static smxStatus_t plan_question(const char *name, smxHandle_t handle, smxOp_t op, const smxLayout_t *layout, smx_call *call) {
+    SMX_TRY(smx_enter(name, handle));
+    if ((unsigned)op > SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: operation %d is unknown", name, (int)op);
+    SMX_TRY(smx_check_layout(name, "x", layout));
+    static int given; /* its address: backward is planned with the forward's lse */
+    *call = (smx_call){.name = name, .op = op, .handle = handle, .lse = &given, .in = {.name = "x", .layout = *layout}};
+    call->rows = smx_layout_rows(layout);
+    call->cols = layout->cols;
+    return smx_check_adjacent(call, &call->in);
+}
+
+smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes) {
+    const char *name = "smxGetWorkspaceSize";
+    smx_call call;
+    SMX_TRY(plan_question(name, handle, op, xLayout, &call));
+    if (bytes == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: bytes is NULL", name);
+    *bytes = smx_workspace_bytes(op, xLayout->type, call.rows);
+    return SMX_STATUS_SUCCESS;
+}
+
+smxStatus_t smxDescribePlan(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, char *text, size_t capacity) {
+    const char *name = "smxDescribePlan";
+    smx_call call;
+    SMX_TRY(plan_question(name, handle, op, xLayout, &call));
+    if (text == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: text is NULL", name);
+    if (capacity == 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: capacity is 0 bytes, at least 1 is needed", name);
+    SMX_TRY(smx_plan_call(&call));
+    handle->backend->describe(&call, text, capacity);
+    return SMX_STATUS_SUCCESS;
+}

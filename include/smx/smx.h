@@ -1,0 +1,228 @@
+/* smx: the softmax family for CUDA and the CPU, in C.
+ *
+ * Rows of logits in; probabilities, log-probabilities, losses or gradients out. Every call exists on two backends with the
+ * same meaning: NVIDIA GPUs (compute capability 7.5 and later) and the CPU. C11, and C++ through extern "C"; no CUDA header
+ * is needed to include this file.
+ *
+ * Conventions, valid for every call unless its comment says otherwise:
+ *  - Sizes, strides and row numbers count elements, never bytes, except where a parameter is called `bytes`.
+ *  - All pointers to data point to memory of the handle's backend: device memory on CUDA, host memory on the CPU. Structures
+ *    (layouts, options, targets) are host memory and are read before the call returns.
+ *  - Compute calls only enqueue work on the handle's stream and return; on the CPU they are finished when they return.
+ *  - Every call returns a status. On failure nothing was enqueued and nothing was written, and smxGetLastErrorMessage() names
+ *    the call, the argument and the numbers.
+ *  - Different handles may be used by different threads at once; one handle by one thread at a time.
+ */
+#ifndef SMX_SMX_H
+#define SMX_SMX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; smxGetVersion() is that of the library in use. */
+#define SMX_VERSION_MAJOR 0
+#define SMX_VERSION_MINOR 1
+#define SMX_VERSION_PATCH 0
+#define SMX_VERSION (SMX_VERSION_MAJOR * 10000 + SMX_VERSION_MINOR * 100 + SMX_VERSION_PATCH)
+
+#ifndef SMX_API
+#define SMX_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct CUstream_st *cudaStream_t; /* the same declaration as CUDA's own */
+typedef struct smxContext *smxHandle_t;   /* opaque: backend, device, stream, workspace */
+
+typedef enum smxStatus_t {
+    SMX_STATUS_SUCCESS = 0,
+    SMX_STATUS_NOT_INITIALIZED = 1,     /* the handle is NULL */
+    SMX_STATUS_INVALID_VALUE = 2,       /* the call can never be right; the message names argument and numbers */
+    SMX_STATUS_NOT_SUPPORTED = 3,       /* right, but not in this build, on this device or for this type */
+    SMX_STATUS_WORKSPACE_TOO_SMALL = 4, /* the message names the bytes needed */
+    SMX_STATUS_ALLOC_FAILED = 5,
+    SMX_STATUS_EXECUTION_FAILED = 6,    /* the CUDA runtime refused; the message carries its error */
+    SMX_STATUS_INTERNAL_ERROR = 7
+} smxStatus_t;
+
+typedef enum smxBackend_t { SMX_BACKEND_AUTO = 0, SMX_BACKEND_CUDA = 1, SMX_BACKEND_CPU = 2 } smxBackend_t;
+
+/* Element types. The values equal cudaDataType_t's, so either converts to the other by a cast. */
+typedef enum smxDataType_t {
+    SMX_R_32F = 0,   /* float */
+    SMX_R_64F = 1,   /* double */
+    SMX_R_16F = 2,   /* IEEE half */
+    SMX_R_8U = 8,    /* uint8_t, targets only */
+    SMX_R_32I = 10,  /* int32_t, targets only */
+    SMX_R_16BF = 14, /* bfloat16 */
+    SMX_R_64I = 24   /* int64_t, targets only */
+} smxDataType_t;
+
+typedef enum smxReduction_t {
+    SMX_REDUCTION_MEAN = 0, /* sum over the rows / number of rows whose target is not ignoreIndex */
+    SMX_REDUCTION_SUM = 1,
+    SMX_REDUCTION_NONE = 2 /* one loss per row */
+} smxReduction_t;
+
+/* How a row is held: AUTO asks the plan table; RESIDENT keeps it on the chip (read once); ONLINE streams it with the online
+ * (max, sum) update. The CPU backend gives the same answer for all three. */
+typedef enum smxAlgorithm_t { SMX_ALGORITHM_AUTO = 0, SMX_ALGORITHM_RESIDENT = 1, SMX_ALGORITHM_ONLINE = 2 } smxAlgorithm_t;
+/* The softmax of a row of only -inf: NaN as in PyTorch, or probability 0 for every entry (log-probability -inf). */
+typedef enum smxEmptyRow_t { SMX_EMPTY_ROW_NAN = 0, SMX_EMPTY_ROW_ZERO = 1 } smxEmptyRow_t;
+/* The mean loss when no target is valid: NaN as in PyTorch, or 0. The gradient is zero in both cases. */
+typedef enum smxEmptyMean_t { SMX_EMPTY_MEAN_NAN = 0, SMX_EMPTY_MEAN_ZERO = 1 } smxEmptyMean_t;
+
+/* Where the rows of a tensor lie. Element j (0 <= j < cols) of row (o, i), 0 <= o < outer, 0 <= i < inner, is found at
+ * o * outerStride + j * colStride + i. Row number r = o * inner + i; there are outer * inner rows. A row-major matrix has
+ * inner = 1 and colStride = 1; its rows may be padded (outerStride > cols), and padding is neither read nor written.
+ * Pointers must be aligned to the element size, nothing more. */
+typedef struct smxLayout_t {
+    smxDataType_t type;
+    int64_t outer, cols, inner;
+    int64_t outerStride, colStride;
+} smxLayout_t;
+
+/* A dense row-major matrix of rows x cols; set outerStride afterwards for padded rows. */
+SMX_API smxLayout_t smxRowMajor(smxDataType_t type, int64_t rows, int64_t cols);
+/* The rows along `axis` of a dense row-major tensor of `ndim` dimensions; axis < 0 counts from the end.
+ * INVALID_VALUE: ndim < 1, an axis outside [-ndim, ndim), a negative dimension, more elements than int64_t holds. */
+SMX_API smxStatus_t smxAlongAxis(smxDataType_t type, int ndim, const int64_t *dims, int axis, smxLayout_t *layout);
+
+/* Targets of a loss: one index per row (int32, int64 or uint8, dense, in row order), or one probability per logit. */
+typedef struct smxTargets_t {
+    smxDataType_t type;             /* integer type: indices; floating type: probabilities */
+    const void *data;               /* memory of the backend */
+    int64_t outerStride, colStride; /* probabilities only: as in the layout of the logits */
+} smxTargets_t;
+SMX_API smxTargets_t smxIndexTargets(smxDataType_t type, const void *data);
+SMX_API smxTargets_t smxProbabilityTargets(const smxLayout_t *layout, const void *data);
+
+/* Options structures begin with their size and grow at the end; initialise them with their macro. */
+typedef struct smxSoftmaxOptions_t {
+    size_t size;
+    float scale; /* inverse temperature, finite and > 0: softmax(scale * x) */
+    smxAlgorithm_t algorithm;
+    smxEmptyRow_t emptyRow;
+} smxSoftmaxOptions_t;
+#define SMX_SOFTMAX_OPTIONS_INIT { sizeof(smxSoftmaxOptions_t), 1.0f, SMX_ALGORITHM_AUTO, SMX_EMPTY_ROW_NAN }
+
+/* labelSmoothing, zLoss, softcap, classWeights and deviceDivisor are not implemented yet: values other than the defaults
+ * are NOT_SUPPORTED. */
+typedef struct smxCrossEntropyOptions_t {
+    size_t size;
+    smxReduction_t reduction;
+    int64_t ignoreIndex;      /* rows with this target have loss 0 and gradient 0, and leave the divisor of the mean */
+    float labelSmoothing;     /* 0 = none */
+    float zLoss;              /* 0 = none */
+    float softcap;            /* 0 = none */
+    float logitScale;         /* 1; finite and > 0: the loss of logitScale * x */
+    const void *classWeights; /* NULL, or cols values of the loss type */
+    const void *deviceDivisor; /* NULL, or one value of the loss type that replaces the divisor of the mean */
+    smxEmptyMean_t emptyMean;
+    smxAlgorithm_t algorithm;
+} smxCrossEntropyOptions_t;
+#define SMX_CROSS_ENTROPY_OPTIONS_INIT \
+    { sizeof(smxCrossEntropyOptions_t), SMX_REDUCTION_MEAN, -100, 0.0f, 0.0f, 0.0f, 1.0f, NULL, NULL, SMX_EMPTY_MEAN_NAN, SMX_ALGORITHM_AUTO }
+
+/* ---- handle, device, stream --------------------------------------------------------------------------------------- */
+
+/* A handle for the current CUDA device, or for the CPU when there is no usable CUDA device.
+ * INVALID_VALUE: handle is NULL. ALLOC_FAILED. */
+SMX_API smxStatus_t smxCreate(smxHandle_t *handle);
+/* The same, insisting on a backend. NOT_SUPPORTED: CUDA is asked for and the build has none, or there is no usable device. */
+SMX_API smxStatus_t smxCreateWithBackend(smxHandle_t *handle, smxBackend_t backend);
+/* Waits for the handle's work and frees what it owns. NULL is fine. */
+SMX_API smxStatus_t smxDestroy(smxHandle_t handle);
+SMX_API smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend);
+/* The stream that later calls enqueue on; NULL is the default stream. The CPU backend remembers it and does not use it. */
+SMX_API smxStatus_t smxSetStream(smxHandle_t handle, cudaStream_t stream);
+SMX_API smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream);
+/* Waits until the work enqueued on the handle's stream is done. */
+SMX_API smxStatus_t smxSynchronize(smxHandle_t handle);
+
+/* ---- memory. Sizes in bytes --------------------------------------------------------------------------------------- */
+
+/* Memory of the backend, aligned to at least 256 bytes. bytes = 0 gives NULL. ALLOC_FAILED names the bytes. */
+SMX_API smxStatus_t smxMalloc(smxHandle_t handle, void **pointer, size_t bytes);
+SMX_API smxStatus_t smxFree(smxHandle_t handle, void *pointer);
+/* Host memory for fast copies: pinned on CUDA, ordinary on the CPU. */
+SMX_API smxStatus_t smxMallocHost(smxHandle_t handle, void **pointer, size_t bytes);
+SMX_API smxStatus_t smxFreeHost(smxHandle_t handle, void *pointer);
+/* Copies in stream order between any two of: host memory, memory of the backend. */
+SMX_API smxStatus_t smxMemcpyAsync(smxHandle_t handle, void *destination, const void *source, size_t bytes);
+/* Scratch memory for calls that need it (smxGetWorkspaceSize). The handle grows its own when a call needs more, which
+ * allocates; reserve it beforehand to avoid that. */
+SMX_API smxStatus_t smxReserveWorkspace(smxHandle_t handle, size_t bytes);
+/* Use the caller's memory of the backend instead; it is never grown: a call that needs more is WORKSPACE_TOO_SMALL.
+ * It must stay valid, aligned to 256 bytes, until replaced. (NULL, 0) returns to the handle's own. */
+SMX_API smxStatus_t smxSetWorkspace(smxHandle_t handle, void *workspace, size_t bytes);
+
+/* ---- status ------------------------------------------------------------------------------------------------------- */
+
+SMX_API const char *smxGetStatusString(smxStatus_t status); /* never NULL */
+/* What went wrong in this thread's last failing call, never NULL; "" before the first failure. */
+SMX_API const char *smxGetLastErrorMessage(void);
+SMX_API int smxGetVersion(void); /* major * 10000 + minor * 100 + patch */
+/* Targets outside [0, cols) (and not ignoreIndex) seen by loss calls since the last smxGetBadTargets: how many rows, and the
+ * smallest row number among them (-1 if none). Every loss call counts the rows it sees, so a forward and a backward call on
+ * the same targets count them twice. Synchronises; clears. Either pointer may be NULL. */
+SMX_API smxStatus_t smxGetBadTargets(smxHandle_t handle, int64_t *count, int64_t *firstRow);
+
+/* ---- softmax. Source of the formulas: PyTorch, aten/src/ATen/native/cuda/SoftMax.cu --------------------------------
+ * Input and output layouts have the same outer, cols and inner; strides and types may differ. Types: fp32, fp16 and bf16 in
+ * any mixture, or all fp64. Work in place by passing the same pointer with the same layout; any other overlap is
+ * INVALID_VALUE. options may be NULL. rows = 0 is a success that does nothing; cols = 0 is INVALID_VALUE. ------------- */
+
+/* y_j = exp(scale * x_j - m) / sum_k exp(scale * x_k - m), m = scale * max_k x_k */
+SMX_API smxStatus_t smxSoftmaxForward(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                      const smxLayout_t *yLayout, void *y);
+/* dx_j = scale * y_j * (dy_j - sum_k y_k dy_k); dx may be y or dy */
+SMX_API smxStatus_t smxSoftmaxBackward(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *yLayout, const void *y,
+                                       const smxLayout_t *dyLayout, const void *dy, const smxLayout_t *dxLayout, void *dx);
+/* y_j = scale * x_j - lse, lse = log sum_k exp(scale * x_k) */
+SMX_API smxStatus_t smxLogSoftmaxForward(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                         const smxLayout_t *yLayout, void *y);
+/* dx_j = scale * (dy_j - exp(y_j) * sum_k dy_k); dx may be y or dy */
+SMX_API smxStatus_t smxLogSoftmaxBackward(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *yLayout, const void *y,
+                                          const smxLayout_t *dyLayout, const void *dy, const smxLayout_t *dxLayout, void *dx);
+/* lse: one value per row, dense, in row order; fp32 (fp64 for fp64 input). -inf for a row of only -inf, +inf for one with +inf. */
+SMX_API smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x, void *lse);
+
+/* ---- cross-entropy. Source of the formulas: PyTorch, aten/src/ATen/native/LossNLL.cpp ------------------------------
+ * Row loss l = lse - x_t for the row's target t. A row whose target is ignoreIndex has loss 0, lse 0 and a zero gradient row, and its
+ * logits are not read. A row whose target is otherwise outside [0, cols) has loss NaN, lse NaN and a zero gradient row, is
+ * counted (smxGetBadTargets), and stays in the divisor of the mean; other rows are unaffected.
+ *
+ * loss: one value, or one per row with REDUCTION_NONE. lse: NULL, or one value per row. gradLoss: NULL (= 1), or one value of
+ * the upstream gradient, or one per row with REDUCTION_NONE. All three fp32 (fp64 for fp64 logits). dx may be x with the same
+ * layout. The divisor of the mean is counted on the device: no call synchronises. ------------------------------------ */
+
+SMX_API smxStatus_t smxCrossEntropyForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                           const smxTargets_t *targets, void *loss, void *lse);
+/* dx_j = gradLoss / divisor * logitScale * (p_j - [j = t]). lse: what the forward call wrote, or NULL to have it recomputed. */
+SMX_API smxStatus_t smxCrossEntropyBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                            const smxTargets_t *targets, const void *lse, const void *gradLoss, const smxLayout_t *dxLayout, void *dx);
+/* Both in one pass over the logits: each is read once and its gradient written once wherever the row fits on the chip.
+ * loss may be NULL. */
+SMX_API smxStatus_t smxCrossEntropyForwardBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
+                                                   const void *x, const smxTargets_t *targets, const void *gradLoss, void *loss, void *lse,
+                                                   const smxLayout_t *dxLayout, void *dx);
+
+/* ---- planning ----------------------------------------------------------------------------------------------------- */
+
+typedef enum smxOp_t {
+    SMX_OP_SOFTMAX_FORWARD, SMX_OP_SOFTMAX_BACKWARD, SMX_OP_LOG_SOFTMAX_FORWARD, SMX_OP_LOG_SOFTMAX_BACKWARD, SMX_OP_LOG_SUM_EXP,
+    SMX_OP_CROSS_ENTROPY_FORWARD, SMX_OP_CROSS_ENTROPY_BACKWARD, SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD
+} smxOp_t;
+/* Bytes of workspace that a call of this operation on this layout needs at most, whatever its options. */
+SMX_API smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes);
+/* One line saying which kernel, with which sizes, serves the operation on this layout; always terminated, cut to
+ * capacity bytes (at least 1). */
+SMX_API smxStatus_t smxDescribePlan(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, char *text, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
