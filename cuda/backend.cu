@@ -4,24 +4,26 @@
 namespace smx {
 namespace {
 
-smxStatus_t find_device(smxHandle_t handle) {
-    const char *call = "smxCreate";
+smxStatus_t find_device(const char *call, smxHandle_t handle) {
     int driver = 0, devices = 0;
     if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
         return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: no NVIDIA driver is installed", call);
     const cudaError_t error = cudaGetDeviceCount(&devices);
     if (error != cudaSuccess || devices == 0) {
         cudaGetLastError();
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: no usable CUDA device: %s", call, error != cudaSuccess ? cudaGetErrorString(error) : "0 devices");
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: no usable CUDA device: %s", call,
+                        error != cudaSuccess ? cudaGetErrorString(error) : "0 devices");
     }
     int major = 0, minor = 0;
     SMX_TRY(check(call, "current device", cudaGetDevice(&handle->device)));
     SMX_TRY(check(call, "compute capability", cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, handle->device)));
     SMX_TRY(check(call, "compute capability", cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, handle->device)));
-    SMX_TRY(check(call, "multiprocessors", cudaDeviceGetAttribute(&handle->multiprocessors, cudaDevAttrMultiProcessorCount, handle->device)));
+    SMX_TRY(
+        check(call, "multiprocessors", cudaDeviceGetAttribute(&handle->multiprocessors, cudaDevAttrMultiProcessorCount, handle->device)));
     handle->compute_capability = major * 10 + minor;
     if (handle->compute_capability < 75)
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: device %d has compute capability %d.%d, 7.5 is needed", call, handle->device, major, minor);
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: device %d has compute capability %d.%d, 7.5 is needed", call, handle->device, major,
+                        minor);
     return SMX_STATUS_SUCCESS;
 }
 
@@ -33,12 +35,15 @@ struct device_state {
     unsigned ticket;
 };
 
-smxStatus_t open_cuda(smxHandle_t handle) {
-    SMX_TRY(find_device(handle));
+smxStatus_t open_cuda(const char *call, smxHandle_t handle) {
+    SMX_TRY(find_device(call, handle));
     void *state = nullptr;
-    SMX_TRY(check("smxCreate", "allocation of the handle's counters", cudaMalloc(&state, sizeof(device_state))));
+    SMX_TRY(check(call, "allocation of the handle's counters", cudaMalloc(&state, sizeof(device_state))));
     const device_state initial = {no_bad_targets, 0};
-    const smxStatus_t status = check("smxCreate", "initialisation of the handle's counters", cudaMemcpy(state, &initial, sizeof initial, cudaMemcpyHostToDevice));
+    // A copy from pageable memory may return before it has arrived, and later streams do not wait for it.
+    const cudaError_t copied = cudaMemcpy(state, &initial, sizeof initial, cudaMemcpyHostToDevice);
+    const smxStatus_t status =
+        check(call, "initialisation of the handle's counters", copied != cudaSuccess ? copied : cudaStreamSynchronize(nullptr));
     if (status != SMX_STATUS_SUCCESS) {
         cudaFree(state);
         return status;
@@ -54,7 +59,8 @@ smxStatus_t enter(const char *call, smxHandle_t handle) {
     int current = -1;
     SMX_TRY(check(call, "current device", cudaGetDevice(&current)));
     if (current != handle->device)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: the handle belongs to device %d, but device %d is current", call, handle->device, current);
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: the handle belongs to device %d, but device %d is current", call, handle->device,
+                        current);
     return SMX_STATUS_SUCCESS;
 }
 
@@ -65,8 +71,8 @@ smxStatus_t synchronize(const char *call, smxHandle_t handle) {
 smxStatus_t allocation_result(const char *call, const char *what, size_t bytes, cudaError_t error) {
     if (error == cudaSuccess) return SMX_STATUS_SUCCESS;
     cudaGetLastError();
-    return smx_fail(error == cudaErrorMemoryAllocation ? SMX_STATUS_ALLOC_FAILED : SMX_STATUS_EXECUTION_FAILED, "%s: no %zu bytes of %s: %s", call,
-                    bytes, what, cudaGetErrorString(error));
+    return smx_fail(error == cudaErrorMemoryAllocation ? SMX_STATUS_ALLOC_FAILED : SMX_STATUS_EXECUTION_FAILED,
+                    "%s: no %zu bytes of %s: %s", call, bytes, what, cudaGetErrorString(error));
 }
 
 smxStatus_t allocate(const char *call, smxHandle_t, void **pointer, size_t bytes) {
@@ -76,14 +82,17 @@ smxStatus_t release(const char *call, smxHandle_t, void *pointer) { return check
 smxStatus_t allocate_host(const char *call, smxHandle_t, void **pointer, size_t bytes) {
     return allocation_result(call, "pinned host memory", bytes, cudaMallocHost(pointer, bytes));
 }
-smxStatus_t release_host(const char *call, smxHandle_t, void *pointer) { return check(call, "release of host memory", cudaFreeHost(pointer)); }
+smxStatus_t release_host(const char *call, smxHandle_t, void *pointer) {
+    return check(call, "release of host memory", cudaFreeHost(pointer));
+}
 
 smxStatus_t copy(const char *call, smxHandle_t handle, void *destination, const void *source, size_t bytes) {
     return check(call, "copy", cudaMemcpyAsync(destination, source, bytes, cudaMemcpyDefault, handle->stream));
 }
 
 smxStatus_t take_bad_targets(const char *call, smxHandle_t handle, smx_bad_targets *bad) {
-    SMX_TRY(check(call, "copy of the counters", cudaMemcpyAsync(bad, handle->bad_targets, sizeof *bad, cudaMemcpyDeviceToHost, handle->stream)));
+    SMX_TRY(check(call, "copy of the counters",
+                  cudaMemcpyAsync(bad, handle->bad_targets, sizeof *bad, cudaMemcpyDeviceToHost, handle->stream)));
     SMX_TRY(check(call, "reset of the counters",
                   cudaMemcpyAsync(handle->bad_targets, &no_bad_targets, sizeof no_bad_targets, cudaMemcpyHostToDevice, handle->stream)));
     return synchronize(call, handle);
@@ -120,10 +129,11 @@ smxStatus_t cross_entropy(const smx_call *call) {
     return one_loss ? smx_cuda_sum_losses(*call) : SMX_STATUS_SUCCESS;
 }
 
-}  // namespace
-}  // namespace smx
+} // namespace
+} // namespace smx
 
 // extern: a const object has internal linkage in C++
-extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA, smx::open_cuda, smx::close_cuda, smx::enter, smx::synchronize, smx::allocate,
-                                             smx::release, smx::allocate_host, smx::release_host, smx::copy, smx::take_bad_targets,
-                                             smx::capturing, smx::softmax, smx::cross_entropy, smx_describe_plan};
+extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,  smx::open_cuda,     smx::close_cuda,       smx::enter,
+                                             smx::synchronize,  smx::allocate,      smx::release,          smx::allocate_host,
+                                             smx::release_host, smx::copy,          smx::take_bad_targets, smx::capturing,
+                                             smx::softmax,      smx::cross_entropy, smx_describe_plan};

@@ -32,7 +32,7 @@ template <class T> struct loss_program : reads_logits<T, false> {
     }
 };
 
-}  // namespace smx
+} // namespace smx
 
 smxStatus_t smx_cuda_row_losses(const smx_call &call) {
     using namespace smx;

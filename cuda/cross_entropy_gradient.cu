@@ -74,7 +74,7 @@ template <class T> struct gradient_from_lse_program {
     }
 };
 
-}  // namespace smx
+} // namespace smx
 
 smxStatus_t smx_cuda_row_loss_gradients(const smx_call &call) {
     using namespace smx;

@@ -24,8 +24,9 @@ smxStatus_t launch(const smx_call &call, void (*kernel)(Parameters...), int64_t 
 
 inline smxStatus_t no_such_kernel(const smx_call &call) {
     const smx_plan_row &p = *call.plan.row;
-    return smx_fail(SMX_STATUS_INTERNAL_ERROR, "%s: plan row %d asks for %d threads per row, %d per block, %d elements per thread, which is not compiled",
-                    call.name, call.plan.index, p.threads_per_row, p.threads_per_block, p.elements_per_thread);
+    return smx_fail(SMX_STATUS_INTERNAL_ERROR,
+                    "%s: plan row %d asks for %d threads per row, %d per block, %d elements per thread, which is not compiled", call.name,
+                    call.plan.index, p.threads_per_row, p.threads_per_block, p.elements_per_thread);
 }
 
-}  // namespace smx
+} // namespace smx

@@ -36,7 +36,8 @@ __device__ __forceinline__ total sum_over_block(total t) {
 
 template <class R> __global__ void __launch_bounds__(threads) kernel(const job<R> j) {
     total mine = {0.0, 0.0};
-    for (int64_t row = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; row < j.rows; row += static_cast<int64_t>(gridDim.x) * threads) {
+    for (int64_t row = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; row < j.rows;
+         row += static_cast<int64_t>(gridDim.x) * threads) {
         if (j.losses != nullptr) mine.sum += static_cast<double>(j.losses[row]);
         if (j.reduction == SMX_REDUCTION_MEAN) mine.count += j.targets.of_row(row) != j.targets.ignore_index ? 1.0 : 0.0;
     }
@@ -79,7 +80,7 @@ template <class R> smxStatus_t run(const smx_call &call, const R *losses, bool d
     return launch(call, kernel<R>, wanted < SMX_LOSS_PARTIALS ? wanted : SMX_LOSS_PARTIALS, threads, j);
 }
 
-}  // namespace smx::loss_sum
+} // namespace smx::loss_sum
 
 smxStatus_t smx_cuda_count_divisor(const smx_call &call) {
     if (call.in.layout.type == SMX_R_64F) return smx::loss_sum::run<double>(call, nullptr, true);

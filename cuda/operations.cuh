@@ -4,12 +4,12 @@
 #include "row_registers.cuh"
 #include "row_stream.cuh"
 
-smxStatus_t smx_cuda_softmax(const smx_call &call);                // softmax.cu: also log-softmax
-smxStatus_t smx_cuda_softmax_gradient(const smx_call &call);       // softmax_gradient.cu: also log-softmax
-smxStatus_t smx_cuda_row_losses(const smx_call &call);             // cross_entropy.cu: logsumexp, and losses without gradient
-smxStatus_t smx_cuda_row_loss_gradients(const smx_call &call);     // cross_entropy_gradient.cu: gradients, with or without losses
-smxStatus_t smx_cuda_count_divisor(const smx_call &call);          // loss_sum.cu: the mean's divisor, to the workspace
-smxStatus_t smx_cuda_sum_losses(const smx_call &call);             // loss_sum.cu: row losses of the workspace, to the loss
+smxStatus_t smx_cuda_softmax(const smx_call &call);            // softmax.cu: also log-softmax
+smxStatus_t smx_cuda_softmax_gradient(const smx_call &call);   // softmax_gradient.cu: also log-softmax
+smxStatus_t smx_cuda_row_losses(const smx_call &call);         // cross_entropy.cu: logsumexp, and losses without gradient
+smxStatus_t smx_cuda_row_loss_gradients(const smx_call &call); // cross_entropy_gradient.cu: gradients, with or without losses
+smxStatus_t smx_cuda_count_divisor(const smx_call &call);      // loss_sum.cu: the mean's divisor, to the workspace
+smxStatus_t smx_cuda_sum_losses(const smx_call &call);         // loss_sum.cu: row losses of the workspace, to the loss
 
 namespace smx {
 
@@ -29,4 +29,4 @@ template <class P> smxStatus_t run_in_family(const smx_call &call, const P &prog
     return no_such_kernel(call);
 }
 
-}  // namespace smx
+} // namespace smx

@@ -56,4 +56,4 @@ __device__ __forceinline__ float exp2_fast(float z) {
 }
 __device__ __forceinline__ double exp2_fast(double z) { return exp2(z); }
 
-}  // namespace smx
+} // namespace smx

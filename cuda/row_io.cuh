@@ -19,9 +19,9 @@ struct operand {
 
 // V elements of the first operand are 16 bytes; Index counts columns: int where a row stays on the chip.
 template <int V, class Index> struct row_cut {
-    int head;    // elements before the body
-    int edges;   // elements before and after the body, at most 2 V - 2
-    Index body;  // vectors of V elements
+    int head;   // elements before the body
+    int edges;  // elements before and after the body, at most 2 V - 2
+    Index body; // vectors of V elements
 
     __device__ row_cut(const void *row, int64_t cols) {
         const int element_bytes = 16 / V;
@@ -37,9 +37,7 @@ template <int V, class Index> struct row_cut {
 
 // ---- V elements in one place, of any type that is computed with as R ----
 
-template <class S, int V> struct packed {
-    alignas(16) S element[V];
-};
+template <class S, int V> struct packed { alignas(16) S element[V]; };
 
 template <class S, int V, class R> __device__ __forceinline__ void load_vector(const S *from, bool aligned, R *to) {
     packed<S, V> p;
@@ -140,7 +138,8 @@ template <int V, class Index, int N, int E, int stride> struct row_part {
     }
 
   private:
-    template <class S, class R> __device__ __forceinline__ void load(const S *row, bool whole, bool wanted, R missing, R (&to)[size]) const {
+    template <class S, class R>
+    __device__ __forceinline__ void load(const S *row, bool whole, bool wanted, R missing, R (&to)[size]) const {
         const Index vectors = wanted ? cut.body : 0;
         const int edges = wanted ? cut.edges : 0;
 #pragma unroll
@@ -160,4 +159,4 @@ template <int V, class Index, int N, int E, int stride> struct row_part {
 // Edges per thread when `stride` threads share them.
 template <int V, int stride> constexpr int edges_per_thread = (2 * V - 2 + stride - 1) / stride;
 
-}  // namespace smx
+} // namespace smx

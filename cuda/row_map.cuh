@@ -14,8 +14,7 @@ template <class T, int per_row, int per_thread> __host__ __device__ int64_t chun
     return full > 0 ? full : 1;
 }
 
-template <class P, int per_row, int per_block, int per_thread>
-__global__ void __launch_bounds__(per_block) kernel(const P program) {
+template <class P, int per_row, int per_block, int per_thread> __global__ void __launch_bounds__(per_block) kernel(const P program) {
     using T = typename P::element;
     using R = typename P::real;
     constexpr int V = vector_elements<T>, N = per_thread / V, groups = per_block / per_row;
@@ -33,7 +32,9 @@ __global__ void __launch_bounds__(per_block) kernel(const P program) {
         if (first != 0) mine.cut.edges = 0; // the first chunk's threads have them
         R x[part::size];
         mine.load_first(in, !line.skip, P::missing(), x);
-        mine.for_each([&](int k, int64_t column) { x[k] = line.skip ? R(0) : program.output(line, program.value_of_element(line, x[k]), R(0), column); });
+        mine.for_each([&](int k, int64_t column) {
+            x[k] = line.skip ? R(0) : program.output(line, program.value_of_element(line, x[k]), R(0), column);
+        });
         mine.store(rows.out, row, x);
     }
 }
@@ -56,4 +57,4 @@ template <class P> smxStatus_t run(const smx_call &call, const P &program) {
     return no_such_kernel(call);
 }
 
-}  // namespace smx::row_map
+} // namespace smx::row_map

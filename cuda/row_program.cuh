@@ -62,16 +62,20 @@ template <class T, bool works_on_probabilities> struct reads_logits {
     }
 
     template <class Result> __device__ __forceinline__ real value_of_element(const Result &result, real x) const {
-        if constexpr (works_on_probabilities) return exponential(x, result.d.reference, factor()) * result.d.normalizer;
-        else return x;
+        if constexpr (works_on_probabilities)
+            return exponential(x, result.d.reference, factor()) * result.d.normalizer;
+        else
+            return x;
     }
     // The kept exponentials are relative to the max of their lanes; where that is -inf they are 0 and stay so.
     template <class Result> __device__ __forceinline__ real scale_of_kept(const Result &result, const reduction &of_lanes) const {
         return exponential(of_lanes.max, result.d.reference, factor()) * result.d.normalizer;
     }
     __device__ __forceinline__ real value_of_kept(real x, real scale_of_kept) const {
-        if constexpr (works_on_probabilities) return x * scale_of_kept;
-        else return x;
+        if constexpr (works_on_probabilities)
+            return x * scale_of_kept;
+        else
+            return x;
     }
 };
 
@@ -97,4 +101,4 @@ template <class T> struct reads_gradient {
     __device__ real value_of_kept(real x, real) const { return x; }
 };
 
-}  // namespace smx
+} // namespace smx

@@ -49,4 +49,4 @@ __device__ __forceinline__ Reduction merge_warps(Reduction mine, row_slots<Reduc
     return lanes<32>::merge(lane < warps ? slot[lane] : Reduction::empty(), factor);
 }
 
-}  // namespace smx
+} // namespace smx

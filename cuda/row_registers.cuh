@@ -60,7 +60,8 @@ template <class P, int per_row, int per_block, int per_thread> smxStatus_t launc
     constexpr bool fits = SMX_ROW_FITS_REGISTERS(per_thread, static_cast<int>(sizeof(typename P::real)), P::two_operands ? 2 : 1);
     if constexpr (fits) {
         const int64_t rows_per_block = per_block / per_row;
-        return launch(call, kernel<P, per_row, per_block, per_thread>, (call.rows + rows_per_block - 1) / rows_per_block, per_block, program);
+        return launch(call, kernel<P, per_row, per_block, per_thread>, (call.rows + rows_per_block - 1) / rows_per_block, per_block,
+                      program);
     } else {
         return no_such_kernel(call);
     }
@@ -90,4 +91,4 @@ template <class P> smxStatus_t run(const smx_call &call, const P &program) {
     return no_such_kernel(call);
 }
 
-}  // namespace smx::row_registers
+} // namespace smx::row_registers

@@ -47,9 +47,9 @@ template <class R> struct row_state {
 // What a finished row says of its elements. A row with +inf has no distribution (inf / inf): everything but lse is NaN.
 template <class R> struct distribution {
     R reference;
-    R normalizer;  // probability = exponential * normalizer
-    R ln_sum;      // log-probability = scale * (x - reference) - ln_sum
-    R lse;         // log of the sum of exp(scale * x)
+    R normalizer; // probability = exponential * normalizer
+    R ln_sum;     // log-probability = scale * (x - reference) - ln_sum
+    R lse;        // log of the sum of exp(scale * x)
 
     __device__ static distribution of(row_state<R> s, R scale) {
         const R reference = reference_of(s.max), ln = log(s.sum);
@@ -59,4 +59,4 @@ template <class R> struct distribution {
     __device__ R log_probability(R x, R scale) const { return scale * (x - reference) - ln_sum; }
 };
 
-}  // namespace smx
+} // namespace smx

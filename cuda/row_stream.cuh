@@ -9,8 +9,7 @@ namespace smx::row_stream {
 // Blocks per multiprocessor that the compiler has to leave registers for: three of 256 threads keep 48 KB of loads in flight.
 template <class P> constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : 3;
 
-template <class P, int per_block, int per_thread>
-__global__ void __launch_bounds__(per_block, min_blocks<P>) kernel(const P program) {
+template <class P, int per_block, int per_thread> __global__ void __launch_bounds__(per_block, min_blocks<P>) kernel(const P program) {
     using T = typename P::element;
     using R = typename P::real;
     using reduction = typename P::reduction;
@@ -76,4 +75,4 @@ template <class P> smxStatus_t run(const smx_call &call, const P &program) {
     return no_such_kernel(call);
 }
 
-}  // namespace smx::row_stream
+} // namespace smx::row_stream

@@ -54,8 +54,9 @@ template <template <class> class Program> smxStatus_t run_forward(const smx_call
     });
 }
 
-}  // namespace smx
+} // namespace smx
 
 smxStatus_t smx_cuda_softmax(const smx_call &call) {
-    return call.op == SMX_OP_SOFTMAX_FORWARD ? smx::run_forward<smx::softmax_program>(call) : smx::run_forward<smx::log_softmax_program>(call);
+    return call.op == SMX_OP_SOFTMAX_FORWARD ? smx::run_forward<smx::softmax_program>(call)
+                                             : smx::run_forward<smx::log_softmax_program>(call);
 }

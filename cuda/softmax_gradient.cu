@@ -51,7 +51,7 @@ template <template <class> class Program> smxStatus_t run_gradient(const smx_cal
     });
 }
 
-}  // namespace smx
+} // namespace smx
 
 smxStatus_t smx_cuda_softmax_gradient(const smx_call &call) {
     return call.op == SMX_OP_SOFTMAX_BACKWARD ? smx::run_gradient<smx::softmax_gradient_program>(call)

@@ -25,7 +25,8 @@ struct target_line {
     bool skip, bad;
 };
 
-__device__ __forceinline__ target_line line_of_target(const target_indices &targets, int64_t row, int64_t cols, smx_bad_targets *seen, bool leader) {
+__device__ __forceinline__ target_line line_of_target(const target_indices &targets, int64_t row, int64_t cols, smx_bad_targets *seen,
+                                                      bool leader) {
     const int64_t target = targets.of_row(row);
     const bool ignored = target == targets.ignore_index, bad = !ignored && (target < 0 || target >= cols);
     if (bad && leader) {
@@ -72,4 +73,4 @@ template <class R> struct row_yield {
     }
 };
 
-}  // namespace smx
+} // namespace smx

@@ -35,10 +35,13 @@ template <class R, class F> __device__ __forceinline__ void with_type_of(smxData
     if constexpr (sizeof(R) == sizeof(double)) {
         f(type_tag<double>{});
     } else {
-        if (type == SMX_R_32F) f(type_tag<float>{});
-        else if (type == SMX_R_16F) f(type_tag<__half>{});
-        else f(type_tag<__nv_bfloat16>{});
+        if (type == SMX_R_32F)
+            f(type_tag<float>{});
+        else if (type == SMX_R_16F)
+            f(type_tag<__half>{});
+        else
+            f(type_tag<__nv_bfloat16>{});
     }
 }
 
-}  // namespace smx
+} // namespace smx

@@ -22,7 +22,7 @@ static smxStatus_t create(const char *call, smxHandle_t *handle, const smx_backe
     if (h == NULL) return smx_fail(SMX_STATUS_ALLOC_FAILED, "%s: no memory for the handle, %zu bytes", call, sizeof *h);
     h->backend = backend;
     h->pinned_plan = -1;
-    const smxStatus_t status = backend->open(h);
+    const smxStatus_t status = backend->open(call, h);
     if (status != SMX_STATUS_SUCCESS) {
         free(h);
         return status;
@@ -133,8 +133,7 @@ smxStatus_t smxSetWorkspace(smxHandle_t handle, void *workspace, size_t bytes) {
     const char *call = "smxSetWorkspace";
     smxStatus_t status = smx_enter(call, handle);
     if (status != SMX_STATUS_SUCCESS) return status;
-    if (workspace == NULL && bytes != 0)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: workspace is NULL but bytes is %zu", call, bytes);
+    if (workspace == NULL && bytes != 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: workspace is NULL but bytes is %zu", call, bytes);
     if ((uintptr_t)workspace % 256 != 0)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: workspace = %p is not aligned to 256 bytes", call, workspace);
     if (handle->workspace != NULL && !handle->workspace_is_callers) {

@@ -12,8 +12,8 @@ static smxStatus_t take_options(smx_call *call, const smxCrossEntropyOptions_t *
     const smxCrossEntropyOptions_t defaults = SMX_CROSS_ENTROPY_OPTIONS_INIT;
     const smxCrossEntropyOptions_t *o = given != NULL ? given : &defaults;
     if (o->size != sizeof *o)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: options size is %zu, this library's is %zu: use SMX_CROSS_ENTROPY_OPTIONS_INIT", name,
-                        o->size, sizeof *o);
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: options size is %zu, this library's is %zu: use SMX_CROSS_ENTROPY_OPTIONS_INIT",
+                        name, o->size, sizeof *o);
     if ((unsigned)o->reduction > SMX_REDUCTION_NONE)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: reduction %d is unknown", name, (int)o->reduction);
     if ((unsigned)o->emptyMean > SMX_EMPTY_MEAN_ZERO)
@@ -37,7 +37,8 @@ static smxStatus_t take_targets(smx_call *call, const smxTargets_t *targets) {
     const char *name = call->name;
     if (targets == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: targets is NULL", name);
     if (smx_type_is_floating(targets->type))
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: probability targets (%s) are not implemented yet", name, smx_type_name(targets->type));
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: probability targets (%s) are not implemented yet", name,
+                        smx_type_name(targets->type));
     if (!smx_type_is_index(targets->type))
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: targets type %d is unknown", name, (int)targets->type);
     if (targets->data == NULL && smx_layout_rows(&call->in.layout) > 0)

@@ -65,10 +65,10 @@ typedef struct smx_call {
     smxEmptyMean_t empty_mean;
     const void *grad_loss;
     void *loss;
-    void *lse;            /* written by forward calls, read by cross-entropy backward; may be NULL */
+    void *lse; /* written by forward calls, read by cross-entropy backward; may be NULL */
 
     smx_plan plan;
-    void *workspace;      /* at least smx_workspace_bytes() */
+    void *workspace; /* at least smx_workspace_bytes() */
 } smx_call;
 
 /* The pieces of a loss call's workspace, offsets in bytes (plan.c). */
@@ -97,7 +97,7 @@ typedef struct smx_bad_targets {
 /* Everything a backend does. Functions return a status and leave the message with smx_fail. */
 typedef struct smx_backend {
     smxBackend_t kind;
-    smxStatus_t (*open)(smxHandle_t handle);
+    smxStatus_t (*open)(const char *call, smxHandle_t handle);
     void (*close)(smxHandle_t handle);
     smxStatus_t (*enter)(const char *call, smxHandle_t handle); /* is the handle's device the current one? */
     smxStatus_t (*synchronize)(const char *call, smxHandle_t handle);
@@ -124,8 +124,8 @@ struct smxContext {
     int device;             /* CUDA ordinal */
     int compute_capability; /* major * 10 + minor; 0 on the CPU */
     int multiprocessors;
-    const void *isa;        /* CPU: the instruction set in use */
-    int pinned_plan;        /* index of the only plan row to use, or -1: for tests and measurements */
+    const void *isa; /* CPU: the instruction set in use */
+    int pinned_plan; /* index of the only plan row to use, or -1: for tests and measurements */
 
     void *workspace; /* the handle's own, or the caller's */
     size_t workspace_bytes;
@@ -140,10 +140,10 @@ void smx_pin_plan(smxHandle_t handle, int index);
 
 /* ---- status (status.c) ---- */
 
-#define SMX_TRY(expression)                                    \
-    do {                                                       \
-        const smxStatus_t status_ = (expression);              \
-        if (status_ != SMX_STATUS_SUCCESS) return status_;     \
+#define SMX_TRY(expression)                                \
+    do {                                                   \
+        const smxStatus_t status_ = (expression);          \
+        if (status_ != SMX_STATUS_SUCCESS) return status_; \
     } while (0)
 
 smxStatus_t smx_fail(smxStatus_t status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -14,9 +14,7 @@ size_t smx_type_bytes(smxDataType_t type) {
     return 0;
 }
 
-bool smx_type_is_floating(smxDataType_t type) {
-    return type == SMX_R_32F || type == SMX_R_64F || type == SMX_R_16F || type == SMX_R_16BF;
-}
+bool smx_type_is_floating(smxDataType_t type) { return type == SMX_R_32F || type == SMX_R_64F || type == SMX_R_16F || type == SMX_R_16BF; }
 
 bool smx_type_is_index(smxDataType_t type) { return type == SMX_R_8U || type == SMX_R_32I || type == SMX_R_64I; }
 
@@ -31,8 +29,7 @@ smxStatus_t smxAlongAxis(smxDataType_t type, int ndim, const int64_t *dims, int 
     if (layout == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: layout is NULL", call);
     if (dims == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: dims is NULL", call);
     if (ndim < 1) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: ndim is %d, at least 1 is needed", call, ndim);
-    if (axis < -ndim || axis >= ndim)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: axis %d is outside [%d, %d)", call, axis, -ndim, ndim);
+    if (axis < -ndim || axis >= ndim) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: axis %d is outside [%d, %d)", call, axis, -ndim, ndim);
     if (smx_type_bytes(type) == 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: type %d is unknown", call, (int)type);
     const int along = axis < 0 ? axis + ndim : axis;
     int64_t before = 1, after = 1, nonzero = 1;
@@ -44,8 +41,8 @@ smxStatus_t smxAlongAxis(smxDataType_t type, int ndim, const int64_t *dims, int 
         if (d < along) before *= dims[d];
         if (d > along) after *= dims[d];
     }
-    *layout = (smxLayout_t){.type = type, .outer = before, .cols = dims[along], .inner = after, .outerStride = dims[along] * after,
-                            .colStride = after};
+    *layout = (smxLayout_t){
+        .type = type, .outer = before, .cols = dims[along], .inner = after, .outerStride = dims[along] * after, .colStride = after};
     return SMX_STATUS_SUCCESS;
 }
 
@@ -98,8 +95,7 @@ smxStatus_t smx_check_layout(const char *call, const char *name, const smxLayout
     if (l->cols < 1) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s cols is %lld, at least 1 is needed", call, name, (long long)l->cols);
     if (l->colStride < 1)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s colStride is %lld, at least 1 is needed", call, name, (long long)l->colStride);
-    if (l->outerStride < 0)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s outerStride is %lld", call, name, (long long)l->outerStride);
+    if (l->outerStride < 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s outerStride is %lld", call, name, (long long)l->outerStride);
     if (l->colStride == 1 && l->inner == 1 && l->outerStride < l->cols)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s outerStride %lld is less than cols %lld", call, name, (long long)l->outerStride,
                         (long long)l->cols);

@@ -15,15 +15,14 @@ enum {
     ANY_COLS = -1
 };
 
-#define REGISTERS(per_row, per_block, per_thread)                                                                     \
-    .kernel = SMX_KERNEL_ROW_REGISTERS, .threads_per_row = (per_row), .threads_per_block = (per_block),               \
+#define REGISTERS(per_row, per_block, per_thread)                                                       \
+    .kernel = SMX_KERNEL_ROW_REGISTERS, .threads_per_row = (per_row), .threads_per_block = (per_block), \
     .elements_per_thread = (per_thread), .max_cols = (int64_t)(per_row) * (per_thread)
-#define STREAM(per_block, per_thread)                                                                                 \
-    .kernel = SMX_KERNEL_ROW_STREAM, .threads_per_row = (per_block), .threads_per_block = (per_block),                \
+#define STREAM(per_block, per_thread)                                                                  \
+    .kernel = SMX_KERNEL_ROW_STREAM, .threads_per_row = (per_block), .threads_per_block = (per_block), \
     .elements_per_thread = (per_thread), .max_cols = ANY_COLS
-#define MAP(per_row, per_block, per_thread)                                                                           \
-    .kernel = SMX_KERNEL_ROW_MAP, .threads_per_row = (per_row), .threads_per_block = (per_block),                     \
-    .elements_per_thread = (per_thread)
+#define MAP(per_row, per_block, per_thread) \
+    .kernel = SMX_KERNEL_ROW_MAP, .threads_per_row = (per_row), .threads_per_block = (per_block), .elements_per_thread = (per_thread)
 
 /* None of the choices has been timed on a GPU yet. They follow from counting: enough 16-byte loads in flight per
  * multiprocessor, at most 64 registers of row per thread, no idle lanes within a factor of two of the columns. */

@@ -21,12 +21,13 @@ static smxStatus_t check_operand(const char *call, const smx_operand *operand) {
 static smxStatus_t check_same_rows(const smx_call *call, const smx_operand *b) {
     const smxLayout_t *x = &call->in.layout, *y = &b->layout;
     if (x->outer != y->outer || x->cols != y->cols || x->inner != y->inner)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s has outer %lld, cols %lld, inner %lld but %s has outer %lld, cols %lld, inner %lld",
-                        call->name, b->name, (long long)y->outer, (long long)y->cols, (long long)y->inner, call->in.name,
-                        (long long)x->outer, (long long)x->cols, (long long)x->inner);
+        return smx_fail(SMX_STATUS_INVALID_VALUE,
+                        "%s: %s has outer %lld, cols %lld, inner %lld but %s has outer %lld, cols %lld, inner %lld", call->name, b->name,
+                        (long long)y->outer, (long long)y->cols, (long long)y->inner, call->in.name, (long long)x->outer,
+                        (long long)x->cols, (long long)x->inner);
     if ((x->type == SMX_R_64F) != (y->type == SMX_R_64F))
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s is %s but %s is %s: fp64 does not mix with other types", call->name, call->in.name,
-                        smx_type_name(x->type), b->name, smx_type_name(y->type));
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s is %s but %s is %s: fp64 does not mix with other types", call->name,
+                        call->in.name, smx_type_name(x->type), b->name, smx_type_name(y->type));
     return SMX_STATUS_SUCCESS;
 }
 
@@ -36,8 +37,8 @@ smxStatus_t smx_check_adjacent(const smx_call *call, const smx_operand *operand)
         return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s has colStride %lld: only rows of adjacent elements (colStride 1) are supported",
                         call->name, operand->name, (long long)l->colStride);
     if (l->inner > 1)
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s has inner %lld: only rows of adjacent elements (inner 1) are supported", call->name,
-                        operand->name, (long long)l->inner);
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s has inner %lld: only rows of adjacent elements (inner 1) are supported",
+                        call->name, operand->name, (long long)l->inner);
     return SMX_STATUS_SUCCESS;
 }
 

@@ -14,12 +14,8 @@ static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: scale is %g, it has to be finite and above 0", name, (double)options->scale);
     if ((unsigned)options->emptyRow > SMX_EMPTY_ROW_ZERO)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: emptyRow %d is unknown", name, (int)options->emptyRow);
-    *call = (smx_call){.name = name,
-                       .op = op,
-                       .handle = handle,
-                       .algorithm = options->algorithm,
-                       .scale = options->scale,
-                       .empty_row = options->emptyRow};
+    *call = (smx_call){
+        .name = name, .op = op, .handle = handle, .algorithm = options->algorithm, .scale = options->scale, .empty_row = options->emptyRow};
     return SMX_STATUS_SUCCESS;
 }
 
@@ -32,8 +28,9 @@ static smxStatus_t forward(const char *name, smxOp_t op, smxHandle_t handle, con
     return smx_run(&call);
 }
 
-static smxStatus_t backward(const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *yLayout,
-                            const void *y, const smxLayout_t *dyLayout, const void *dy, const smxLayout_t *dxLayout, void *dx) {
+static smxStatus_t backward(const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *options,
+                            const smxLayout_t *yLayout, const void *y, const smxLayout_t *dyLayout, const void *dy,
+                            const smxLayout_t *dxLayout, void *dx) {
     smx_call call;
     SMX_TRY(start(&call, name, op, handle, options));
     SMX_TRY(smx_take_operand(name, &call.in, "y", yLayout, y));

@@ -14,7 +14,8 @@ typedef struct isa {
     smxStatus_t (*cross_entropy)(const smx_call *call);
 } isa;
 
-#define ISA(name_) {.name = #name_, .softmax = smx_cpu_softmax_##name_, .cross_entropy = smx_cpu_cross_entropy_##name_}
+#define ISA(name_) \
+    { .name = #name_, .softmax = smx_cpu_softmax_##name_, .cross_entropy = smx_cpu_cross_entropy_##name_ }
 static const isa baseline = ISA(baseline);
 #ifdef SMX_CPU_X86
 static const isa avx2 = ISA(avx2), avx512 = ISA(avx512);
@@ -50,9 +51,9 @@ static smxStatus_t release(const char *call, smxHandle_t handle, void *pointer) 
     return SMX_STATUS_SUCCESS;
 }
 
-static smxStatus_t open_cpu(smxHandle_t handle) {
+static smxStatus_t open_cpu(const char *call, smxHandle_t handle) {
     void *bad = NULL;
-    const smxStatus_t status = allocate("smxCreate", handle, &bad, sizeof *handle->bad_targets);
+    const smxStatus_t status = allocate(call, handle, &bad, sizeof *handle->bad_targets);
     if (status != SMX_STATUS_SUCCESS) return status;
     handle->bad_targets = bad;
     *handle->bad_targets = (smx_bad_targets){.count = 0, .first_row = INT64_MAX};

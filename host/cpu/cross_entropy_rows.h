@@ -3,8 +3,8 @@
 
 typedef struct R(loss_row) {
     const smx_call *call;
-    REAL *losses;    /* one per row, or NULL */
-    REAL divisor;    /* of the mean; 1 otherwise */
+    REAL *losses; /* one per row, or NULL */
+    REAL divisor; /* of the mean; 1 otherwise */
 } R(loss_row);
 
 /* g * (p - [j = target]), where p comes from the row's distribution or, for a given lse, from p = exp(scale * x - lse) */
@@ -21,7 +21,7 @@ static void R(store_zero_row)(const smx_call *call, int64_t row) {
     FOR_EACH_BLOCK(call->cols) R(store)(&call->out, row, first, BLOCK_SIZE, zeros);
 }
 
-static inline REAL R(upstream)(const R(loss_row) *l, int64_t row) {
+static inline REAL R(upstream)(const R(loss_row) * l, int64_t row) {
     const smx_call *call = l->call;
     const REAL *given = call->grad_loss;
     const REAL g = given == NULL ? 1 : given[call->reduction == SMX_REDUCTION_NONE ? row : 0];
@@ -29,14 +29,14 @@ static inline REAL R(upstream)(const R(loss_row) *l, int64_t row) {
 }
 
 /* A row without a valid target: its logits are not read. */
-static void R(skipped_row)(const R(loss_row) *l, int64_t row, REAL value) {
+static void R(skipped_row)(const R(loss_row) * l, int64_t row, REAL value) {
     const smx_call *call = l->call;
     if (l->losses != NULL) l->losses[row] = value;
     if (call->lse != NULL && call->op != SMX_OP_CROSS_ENTROPY_BACKWARD) ((REAL *)call->lse)[row] = value;
     if (call->out.data != NULL) R(store_zero_row)(call, row);
 }
 
-static void R(loss_and_gradient_row)(const R(loss_row) *l, int64_t row, int64_t target) {
+static void R(loss_and_gradient_row)(const R(loss_row) * l, int64_t row, int64_t target) {
     const smx_call *call = l->call;
     REAL x[SMX_CPU_BLOCK], x_target;
     R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
@@ -52,7 +52,7 @@ static void R(loss_and_gradient_row)(const R(loss_row) *l, int64_t row, int64_t 
     }
 }
 
-static void R(gradient_from_lse_row)(const R(loss_row) *l, int64_t row, int64_t target) {
+static void R(gradient_from_lse_row)(const R(loss_row) * l, int64_t row, int64_t target) {
     const smx_call *call = l->call;
     REAL x[SMX_CPU_BLOCK];
     const REAL given = ((const REAL *)call->lse)[row];
@@ -65,7 +65,7 @@ static void R(gradient_from_lse_row)(const R(loss_row) *l, int64_t row, int64_t 
     }
 }
 
-static void R(loss_rows)(const R(loss_row) *l, smx_bad_targets *bad) {
+static void R(loss_rows)(const R(loss_row) * l, smx_bad_targets *bad) {
     const smx_call *call = l->call;
     const bool from_lse = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD && call->lse != NULL;
     unsigned long long count = 0;
@@ -102,11 +102,15 @@ static void R(cross_entropy)(const smx_call *call, int64_t valid_rows) {
     REAL *scratch = (REAL *)((char *)call->workspace + smx_loss_workspace_of(call->in.layout.type, call->rows).row_losses);
     const bool mean = call->reduction == SMX_REDUCTION_MEAN;
     const R(loss_row) l = {.call = call,
-                           .losses = call->loss == NULL ? NULL : reduced ? scratch : call->loss,
+                           .losses = call->loss == NULL ? NULL
+                                     : reduced          ? scratch
+                                                        : call->loss,
                            .divisor = mean ? (REAL)valid_rows : 1};
     R(loss_rows)(&l, call->handle->bad_targets);
     if (call->loss == NULL || !reduced) return;
     const double sum = R(sum_of_losses)(l.losses, call->rows);
     const bool empty = mean && valid_rows == 0;
-    *(REAL *)call->loss = (REAL)(empty ? (call->empty_mean == SMX_EMPTY_MEAN_ZERO ? 0.0 : (double)NAN) : mean ? sum / (double)valid_rows : sum);
+    *(REAL *)call->loss = (REAL)(empty  ? (call->empty_mean == SMX_EMPTY_MEAN_ZERO ? 0.0 : (double)NAN)
+                                 : mean ? sum / (double)valid_rows
+                                        : sum);
 }

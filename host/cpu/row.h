@@ -5,8 +5,8 @@
 
 #ifndef SMX_CPU_BLOCK
 #define SMX_CPU_BLOCK 2048 /* elements */
-#define FOR_EACH_BLOCK(cols)                                                                                          \
-    for (int64_t first = 0, n_ = 0; n_ = (cols) - first < SMX_CPU_BLOCK ? (cols) - first : SMX_CPU_BLOCK, first < (cols); first += n_)
+#define FOR_EACH_BLOCK(cols) \
+    for (int64_t first = 0, n_ = 0; n_ = (cols)-first < SMX_CPU_BLOCK ? (cols)-first : SMX_CPU_BLOCK, first < (cols); first += n_)
 #define BLOCK_SIZE ((int)n_)
 /* Threads pay from about this many elements on. */
 #define SMX_CPU_PARALLEL(rows, cols) ((rows) > 1 && (rows) * (cols) >= 16384)
@@ -19,7 +19,7 @@ static inline R(row_state) R(state_of_row)(const smx_call *call, int64_t row, RE
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->in, row, first, BLOCK_SIZE, x);
         const REAL max = R(max_of)(x, BLOCK_SIZE);
-        const R(row_state) block = {max, R(sum_of_exponentials)(x, BLOCK_SIZE, R(reference)(max), factor)};
+        const R(row_state) block = {max, (REAL)R(sum_of_exponentials)(x, BLOCK_SIZE, R(reference)(max), factor)};
         state = call->cols <= SMX_CPU_BLOCK ? block : R(merge)(state, block, factor);
     }
     return state;

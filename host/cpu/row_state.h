@@ -39,7 +39,7 @@ static inline R(distribution) R(distribution_of)(R(row_state) s, REAL scale) {
     return (R(distribution)){reference, 1 / sum, isinf(s.sum) ? (REAL)NAN : ln_sum, scale * reference + ln_sum};
 }
 
-static inline REAL R(log_probability)(const R(distribution) *d, REAL x, REAL scale) { return scale * (x - d->reference) - d->ln_sum; }
+static inline REAL R(log_probability)(const R(distribution) * d, REAL x, REAL scale) { return scale * (x - d->reference) - d->ln_sum; }
 
 /* ---- loops over elements that lie in memory as REAL ---- */
 
@@ -50,15 +50,24 @@ static inline REAL R(max_of)(const REAL *x, int n) {
     return max;
 }
 
-static inline REAL R(sum_of_exponentials)(const REAL *x, int n, REAL reference, REAL factor) {
-    REAL sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int j = 0; j < n; j++) sum += R(exponential)(x[j], reference, factor);
+/* Long sums of REAL lose digits where one element dwarfs the others. So every sum here is taken over pieces of 128 elements, whose
+ * sums are added in double. */
+#undef FOR_EACH_PIECE
+#define FOR_EACH_PIECE(n) for (int from = 0, to; to = (n)-from < 128 ? (n) : from + 128, from < (n); from = to)
+
+static inline double R(sum_of_exponentials)(const REAL *x, int n, REAL reference, REAL factor) {
+    double sum = 0;
+    FOR_EACH_PIECE(n) {
+        REAL piece = 0;
+#pragma omp simd reduction(+ : piece)
+        for (int j = from; j < to; j++) piece += R(exponential)(x[j], reference, factor);
+        sum += (double)piece;
+    }
     return sum;
 }
 
 /* x_j becomes its probability. */
-static inline void R(probabilities)(REAL *x, int n, const R(distribution) *d, REAL factor) {
+static inline void R(probabilities)(REAL *x, int n, const R(distribution) * d, REAL factor) {
     const REAL reference = d->reference, normalizer = d->normalizer;
     for (int j = 0; j < n; j++) x[j] = R(exponential)(x[j], reference, factor) * normalizer;
 }

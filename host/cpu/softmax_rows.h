@@ -34,16 +34,18 @@ static void R(log_sum_exp_row)(const smx_call *call, int64_t row) {
 /* dx = scale * y * (dy - sum y dy) */
 static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
     REAL y[SMX_CPU_BLOCK], dy[SMX_CPU_BLOCK];
-    REAL dot = 0;
+    double dot_product = 0;
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->in, row, first, BLOCK_SIZE, y);
         R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);
-        REAL part = 0;
-#pragma omp simd reduction(+ : part)
-        for (int j = 0; j < BLOCK_SIZE; j++) part += y[j] * dy[j];
-        dot += part;
+        FOR_EACH_PIECE(BLOCK_SIZE) {
+            REAL piece = 0;
+#pragma omp simd reduction(+ : piece)
+            for (int j = from; j < to; j++) piece += y[j] * dy[j];
+            dot_product += (double)piece;
+        }
     }
-    const REAL scale = (REAL)call->scale;
+    const REAL dot = (REAL)dot_product, scale = (REAL)call->scale;
     FOR_EACH_BLOCK(call->cols) {
         if (call->cols > SMX_CPU_BLOCK) {
             R(load)(&call->in, row, first, BLOCK_SIZE, y);
@@ -57,15 +59,17 @@ static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
 /* dx = scale * (dy - exp(y) * sum dy) */
 static void R(log_softmax_backward_row)(const smx_call *call, int64_t row) {
     REAL y[SMX_CPU_BLOCK], dy[SMX_CPU_BLOCK];
-    REAL total = 0;
+    double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);
-        REAL part = 0;
-#pragma omp simd reduction(+ : part)
-        for (int j = 0; j < BLOCK_SIZE; j++) part += dy[j];
-        total += part;
+        FOR_EACH_PIECE(BLOCK_SIZE) {
+            REAL piece = 0;
+#pragma omp simd reduction(+ : piece)
+            for (int j = from; j < to; j++) piece += dy[j];
+            sum += (double)piece;
+        }
     }
-    const REAL scale = (REAL)call->scale;
+    const REAL total = (REAL)sum, scale = (REAL)call->scale;
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->in, row, first, BLOCK_SIZE, y);
         if (call->cols > SMX_CPU_BLOCK) R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);

@@ -43,7 +43,7 @@ typedef enum smxStatus_t {
     SMX_STATUS_NOT_SUPPORTED = 3,       /* right, but not in this build, on this device or for this type */
     SMX_STATUS_WORKSPACE_TOO_SMALL = 4, /* the message names the bytes needed */
     SMX_STATUS_ALLOC_FAILED = 5,
-    SMX_STATUS_EXECUTION_FAILED = 6,    /* the CUDA runtime refused; the message carries its error */
+    SMX_STATUS_EXECUTION_FAILED = 6, /* the CUDA runtime refused; the message carries its error */
     SMX_STATUS_INTERNAL_ERROR = 7
 } smxStatus_t;
 
@@ -106,25 +106,29 @@ typedef struct smxSoftmaxOptions_t {
     smxAlgorithm_t algorithm;
     smxEmptyRow_t emptyRow;
 } smxSoftmaxOptions_t;
-#define SMX_SOFTMAX_OPTIONS_INIT { sizeof(smxSoftmaxOptions_t), 1.0f, SMX_ALGORITHM_AUTO, SMX_EMPTY_ROW_NAN }
+#define SMX_SOFTMAX_OPTIONS_INIT \
+    { sizeof(smxSoftmaxOptions_t), 1.0f, SMX_ALGORITHM_AUTO, SMX_EMPTY_ROW_NAN }
 
 /* labelSmoothing, zLoss, softcap, classWeights and deviceDivisor are not implemented yet: values other than the defaults
  * are NOT_SUPPORTED. */
 typedef struct smxCrossEntropyOptions_t {
     size_t size;
     smxReduction_t reduction;
-    int64_t ignoreIndex;      /* rows with this target have loss 0 and gradient 0, and leave the divisor of the mean */
-    float labelSmoothing;     /* 0 = none */
-    float zLoss;              /* 0 = none */
-    float softcap;            /* 0 = none */
-    float logitScale;         /* 1; finite and > 0: the loss of logitScale * x */
-    const void *classWeights; /* NULL, or cols values of the loss type */
+    int64_t ignoreIndex;       /* rows with this target have loss 0 and gradient 0, and leave the divisor of the mean */
+    float labelSmoothing;      /* 0 = none */
+    float zLoss;               /* 0 = none */
+    float softcap;             /* 0 = none */
+    float logitScale;          /* 1; finite and > 0: the loss of logitScale * x */
+    const void *classWeights;  /* NULL, or cols values of the loss type */
     const void *deviceDivisor; /* NULL, or one value of the loss type that replaces the divisor of the mean */
     smxEmptyMean_t emptyMean;
     smxAlgorithm_t algorithm;
 } smxCrossEntropyOptions_t;
-#define SMX_CROSS_ENTROPY_OPTIONS_INIT \
-    { sizeof(smxCrossEntropyOptions_t), SMX_REDUCTION_MEAN, -100, 0.0f, 0.0f, 0.0f, 1.0f, NULL, NULL, SMX_EMPTY_MEAN_NAN, SMX_ALGORITHM_AUTO }
+#define SMX_CROSS_ENTROPY_OPTIONS_INIT                                                                                      \
+    {                                                                                                                       \
+        sizeof(smxCrossEntropyOptions_t), SMX_REDUCTION_MEAN, -100, 0.0f, 0.0f, 0.0f, 1.0f, NULL, NULL, SMX_EMPTY_MEAN_NAN, \
+            SMX_ALGORITHM_AUTO                                                                                              \
+    }
 
 /* ---- handle, device, stream --------------------------------------------------------------------------------------- */
 
@@ -136,7 +140,8 @@ SMX_API smxStatus_t smxCreateWithBackend(smxHandle_t *handle, smxBackend_t backe
 /* Waits for the handle's work and frees what it owns. NULL is fine. */
 SMX_API smxStatus_t smxDestroy(smxHandle_t handle);
 SMX_API smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend);
-/* The stream that later calls enqueue on; NULL is the default stream. The CPU backend remembers it and does not use it. */
+/* The stream that later calls enqueue on; NULL is the default stream. It has to live until smxDestroy or the next smxSetStream. The CPU
+ * backend remembers it and does not use it. */
 SMX_API smxStatus_t smxSetStream(smxHandle_t handle, cudaStream_t stream);
 SMX_API smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream);
 /* Waits until the work enqueued on the handle's stream is done. */
@@ -188,7 +193,8 @@ SMX_API smxStatus_t smxLogSoftmaxForward(smxHandle_t handle, const smxSoftmaxOpt
 SMX_API smxStatus_t smxLogSoftmaxBackward(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *yLayout, const void *y,
                                           const smxLayout_t *dyLayout, const void *dy, const smxLayout_t *dxLayout, void *dx);
 /* lse: one value per row, dense, in row order; fp32 (fp64 for fp64 input). -inf for a row of only -inf, +inf for one with +inf. */
-SMX_API smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x, void *lse);
+SMX_API smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                 void *lse);
 
 /* ---- cross-entropy. Source of the formulas: PyTorch, aten/src/ATen/native/LossNLL.cpp ------------------------------
  * Row loss l = lse - x_t for the row's target t. A row whose target is ignoreIndex has loss 0, lse 0 and a zero gradient row, and its
@@ -199,11 +205,12 @@ SMX_API smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *
  * the upstream gradient, or one per row with REDUCTION_NONE. All three fp32 (fp64 for fp64 logits). dx may be x with the same
  * layout. The divisor of the mean is counted on the device: no call synchronises. ------------------------------------ */
 
-SMX_API smxStatus_t smxCrossEntropyForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
-                                           const smxTargets_t *targets, void *loss, void *lse);
+SMX_API smxStatus_t smxCrossEntropyForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
+                                           const void *x, const smxTargets_t *targets, void *loss, void *lse);
 /* dx_j = gradLoss / divisor * logitScale * (p_j - [j = t]). lse: what the forward call wrote, or NULL to have it recomputed. */
-SMX_API smxStatus_t smxCrossEntropyBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
-                                            const smxTargets_t *targets, const void *lse, const void *gradLoss, const smxLayout_t *dxLayout, void *dx);
+SMX_API smxStatus_t smxCrossEntropyBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
+                                            const void *x, const smxTargets_t *targets, const void *lse, const void *gradLoss,
+                                            const smxLayout_t *dxLayout, void *dx);
 /* Both in one pass over the logits: each is read once and its gradient written once wherever the row fits on the chip.
  * loss may be NULL. */
 SMX_API smxStatus_t smxCrossEntropyForwardBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
@@ -213,8 +220,14 @@ SMX_API smxStatus_t smxCrossEntropyForwardBackward(smxHandle_t handle, const smx
 /* ---- planning ----------------------------------------------------------------------------------------------------- */
 
 typedef enum smxOp_t {
-    SMX_OP_SOFTMAX_FORWARD, SMX_OP_SOFTMAX_BACKWARD, SMX_OP_LOG_SOFTMAX_FORWARD, SMX_OP_LOG_SOFTMAX_BACKWARD, SMX_OP_LOG_SUM_EXP,
-    SMX_OP_CROSS_ENTROPY_FORWARD, SMX_OP_CROSS_ENTROPY_BACKWARD, SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD
+    SMX_OP_SOFTMAX_FORWARD,
+    SMX_OP_SOFTMAX_BACKWARD,
+    SMX_OP_LOG_SOFTMAX_FORWARD,
+    SMX_OP_LOG_SOFTMAX_BACKWARD,
+    SMX_OP_LOG_SUM_EXP,
+    SMX_OP_CROSS_ENTROPY_FORWARD,
+    SMX_OP_CROSS_ENTROPY_BACKWARD,
+    SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD
 } smxOp_t;
 /* Bytes of workspace that a call of this operation on this layout needs at most, whatever its options. */
 SMX_API smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes);
