@@ -7,7 +7,7 @@ namespace {
 smxStatus_t find_device(const char *call, smxHandle_t handle) {
     int driver = 0, devices = 0;
     if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: no NVIDIA driver is installed", call);
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: the CUDA backend needs an NVIDIA driver, and none is installed", call);
     const cudaError_t error = cudaGetDeviceCount(&devices);
     if (error != cudaSuccess || devices == 0) {
         cudaGetLastError();

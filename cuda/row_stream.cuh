@@ -6,8 +6,9 @@
 
 namespace smx::row_stream {
 
-// Blocks per multiprocessor that the compiler has to leave registers for: three of 256 threads keep 48 KB of loads in flight.
-template <class P> constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : 3;
+// Blocks per multiprocessor that the compiler has to leave registers for: three of 256 threads keep 48 KB of loads in flight. Programs
+// that also write have half of their traffic in stores and need more registers.
+template <class P> constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : P::writes ? 2 : 3;
 
 template <class P, int per_block, int per_thread> __global__ void __launch_bounds__(per_block, min_blocks<P>) kernel(const P program) {
     using T = typename P::element;

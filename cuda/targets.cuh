@@ -45,7 +45,7 @@ template <class R> struct upstream_gradient {
 
     __device__ R of_row(int64_t row) const {
         const R g = (given == nullptr ? R(1) : given[per_row ? row : 0]) * scale;
-        return divisor == nullptr ? g : static_cast<R>(g / *divisor);
+        return divisor == nullptr ? g : g / static_cast<R>(*divisor);
     }
 };
 

@@ -40,7 +40,7 @@ static smxStatus_t plan_question(const char *name, smxHandle_t handle, smxOp_t o
 
 smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes) {
     const char *name = "smxGetWorkspaceSize";
-    smx_call call;
+    smx_call call = {.name = name};
     SMX_TRY(plan_question(name, handle, op, xLayout, &call));
     if (bytes == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: bytes is NULL", name);
     *bytes = smx_workspace_bytes(op, xLayout->type, call.rows);
@@ -49,7 +49,7 @@ smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_
 
 smxStatus_t smxDescribePlan(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, char *text, size_t capacity) {
     const char *name = "smxDescribePlan";
-    smx_call call;
+    smx_call call = {.name = name};
     SMX_TRY(plan_question(name, handle, op, xLayout, &call));
     if (text == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: text is NULL", name);
     if (capacity == 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: capacity is 0 bytes, at least 1 is needed", name);

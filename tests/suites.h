@@ -1,0 +1,25 @@
+/* One suite per file test_*.c. */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include <check.h>
+
+Suite *suite_softmax(void);
+Suite *suite_log_softmax(void);
+Suite *suite_logsumexp(void);
+Suite *suite_softmax_backward(void);
+Suite *suite_cross_entropy(void);
+Suite *suite_hard_values(void);
+Suite *suite_bad_targets(void);
+Suite *suite_types(void);
+Suite *suite_alignment(void);
+Suite *suite_plans(void);
+Suite *suite_arguments(void);
+Suite *suite_handle(void);
+Suite *suite_layout(void);
+Suite *suite_determinism(void);
+Suite *suite_notebook(void);
+Suite *suite_gradients(void);
+Suite *suite_oracle(void);
+
+#endif

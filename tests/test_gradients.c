@@ -1,0 +1,176 @@
+/* The gradients against finite differences of the library's own forward calls, in fp64: independent of every formula but the loss. */
+#include <math.h>
+#include <string.h>
+
+#include "check_sweeps.h"
+#include "suites.h"
+
+enum { ROWS = 3, COLS = 7, ELEMENTS = ROWS * COLS };
+static const double step = 1e-5;
+static const double tolerance = 1e-8;
+
+/* Small fixed operands on the backend; every call copies its logits there first. */
+typedef struct problem {
+    smxLayout_t layout;
+    double x[ELEMENTS], dy[ELEMENTS];
+    int64_t targets[ROWS];
+    double upstream[ROWS];
+    void *device_x, *device_dy, *device_out, *device_targets, *device_upstream, *device_loss;
+} problem;
+
+static void *upload(const void *data, size_t bytes) {
+    void *memory = NULL;
+    require_success(smxMalloc(session_handle(), &memory, bytes), "smxMalloc");
+    require_success(smxMemcpyAsync(session_handle(), memory, data, bytes), "smxMemcpyAsync");
+    require_success(smxSynchronize(session_handle()), "smxSynchronize");
+    return memory;
+}
+
+static void download(void *to, const void *memory, size_t bytes) {
+    require_success(smxMemcpyAsync(session_handle(), to, memory, bytes), "smxMemcpyAsync");
+    require_success(smxSynchronize(session_handle()), "smxSynchronize");
+}
+
+static void set_logits(const problem *p, const double *x) {
+    require_success(smxMemcpyAsync(session_handle(), p->device_x, x, sizeof p->x), "smxMemcpyAsync");
+    require_success(smxSynchronize(session_handle()), "smxSynchronize");
+}
+
+static problem begin(uint64_t seed) {
+    problem p = {.layout = smxRowMajor(SMX_R_64F, ROWS, COLS)};
+    generator g = generator_of(seed);
+
+    for (int i = 0; i < ELEMENTS; i++) {
+        p.x[i] = 2 * next_normal(&g);
+        p.dy[i] = next_normal(&g);
+    }
+    for (int r = 0; r < ROWS; r++) {
+        p.targets[r] = r == 1 && seed % 2 == 0 ? -100 : next_below(&g, COLS);
+        p.upstream[r] = 0.5 + next_uniform(&g);
+    }
+    p.device_x = upload(p.x, sizeof p.x);
+    p.device_dy = upload(p.dy, sizeof p.dy);
+    p.device_out = upload(p.x, sizeof p.x);
+    p.device_targets = upload(p.targets, sizeof p.targets);
+    p.device_upstream = upload(p.upstream, sizeof p.upstream);
+    p.device_loss = upload(p.upstream, sizeof p.upstream);
+    return p;
+}
+
+static void end(problem *p) {
+    void *const all[] = {p->device_x, p->device_dy, p->device_out, p->device_targets, p->device_upstream, p->device_loss};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) require_success(smxFree(session_handle(), all[i]), "smxFree");
+}
+
+/* A number that depends on the logits, and its gradient. */
+typedef double (*scalar_function)(const problem *p, const void *options);
+
+static void expect_gradient(const problem *p, scalar_function f, const void *options, const double *gradient) {
+    session_count_comparison();
+    for (int i = 0; i < ELEMENTS; i++) {
+        double x[ELEMENTS];
+        memcpy(x, p->x, sizeof x);
+        x[i] = p->x[i] + step;
+        set_logits(p, x);
+        const double above = f(p, options);
+        x[i] = p->x[i] - step;
+        set_logits(p, x);
+        const double below = f(p, options);
+        ck_assert_msg(fabs((above - below) / (2 * step) - gradient[i]) <= tolerance, "row %d, column %d: slope %.12g, gradient %.12g",
+                      i / COLS, i % COLS, (above - below) / (2 * step), gradient[i]);
+    }
+    set_logits(p, p->x);
+}
+
+/* ---- softmax and log-softmax: sum_j dy_j y_j ---- */
+
+static double weighted_sum(const problem *p) {
+    double y[ELEMENTS], sum = 0;
+    download(y, p->device_out, sizeof y);
+    for (int i = 0; i < ELEMENTS; i++) sum += y[i] * p->dy[i];
+    return sum;
+}
+
+static double through_softmax(const problem *p, const void *options) {
+    require_success(smxSoftmaxForward(session_handle(), options, &p->layout, p->device_x, &p->layout, p->device_out), "smxSoftmaxForward");
+    return weighted_sum(p);
+}
+
+static double through_log_softmax(const problem *p, const void *options) {
+    require_success(smxLogSoftmaxForward(session_handle(), options, &p->layout, p->device_x, &p->layout, p->device_out),
+                    "smxLogSoftmaxForward");
+    return weighted_sum(p);
+}
+
+/* The loop variable is the seed. */
+START_TEST(softmax_gradients) {
+    smxSoftmaxOptions_t options = SMX_SOFTMAX_OPTIONS_INIT;
+    problem p = begin((uint64_t)_i);
+    double dx[ELEMENTS];
+
+    options.scale = 0.5f + 0.5f * (float)_i;
+    through_softmax(&p, &options);
+    require_success(
+        smxSoftmaxBackward(session_handle(), &options, &p.layout, p.device_out, &p.layout, p.device_dy, &p.layout, p.device_out),
+        "smxSoftmaxBackward");
+    download(dx, p.device_out, sizeof dx);
+    expect_gradient(&p, through_softmax, &options, dx);
+
+    through_log_softmax(&p, &options);
+    require_success(
+        smxLogSoftmaxBackward(session_handle(), &options, &p.layout, p.device_out, &p.layout, p.device_dy, &p.layout, p.device_out),
+        "smxLogSoftmaxBackward");
+    download(dx, p.device_out, sizeof dx);
+    expect_gradient(&p, through_log_softmax, &options, dx);
+    end(&p);
+}
+END_TEST
+
+/* ---- cross-entropy: the loss, weighted with the upstream gradient ---- */
+
+static double through_cross_entropy(const problem *p, const void *options) {
+    const smxCrossEntropyOptions_t *o = options;
+    const smxTargets_t targets = smxIndexTargets(SMX_R_64I, p->device_targets);
+    double losses[ROWS], sum = 0;
+
+    require_success(smxCrossEntropyForward(session_handle(), o, &p->layout, p->device_x, &targets, p->device_loss, NULL),
+                    "smxCrossEntropyForward");
+    download(losses, p->device_loss, sizeof losses);
+    if (o->reduction != SMX_REDUCTION_NONE) return p->upstream[0] * losses[0];
+    for (int r = 0; r < ROWS; r++) sum += p->upstream[r] * losses[r];
+    return sum;
+}
+
+START_TEST(cross_entropy_gradients) {
+    smxCrossEntropyOptions_t options = SMX_CROSS_ENTROPY_OPTIONS_INIT;
+    problem p = begin((uint64_t)_i);
+    const smxTargets_t targets = smxIndexTargets(SMX_R_64I, p.device_targets);
+    double dx[ELEMENTS];
+
+    options.logitScale = 0.75f + 0.25f * (float)_i;
+    for (int reduction = SMX_REDUCTION_MEAN; reduction <= SMX_REDUCTION_NONE; reduction++) {
+        options.reduction = (smxReduction_t)reduction;
+        require_success(smxCrossEntropyBackward(session_handle(), &options, &p.layout, p.device_x, &targets, NULL, p.device_upstream,
+                                                &p.layout, p.device_out),
+                        "smxCrossEntropyBackward");
+        download(dx, p.device_out, sizeof dx);
+        expect_gradient(&p, through_cross_entropy, &options, dx);
+        require_success(smxCrossEntropyForwardBackward(session_handle(), &options, &p.layout, p.device_x, &targets, p.device_upstream, NULL,
+                                                       NULL, &p.layout, p.device_out),
+                        "smxCrossEntropyForwardBackward");
+        download(dx, p.device_out, sizeof dx);
+        expect_gradient(&p, through_cross_entropy, &options, dx);
+    }
+    end(&p);
+}
+END_TEST
+
+Suite *suite_gradients(void) {
+    Suite *suite = suite_create("gradients");
+    TCase *tcase = session_case("gradients");
+
+    tcase_add_loop_test(tcase, softmax_gradients, 0, 4);
+    tcase_add_loop_test(tcase, cross_entropy_gradients, 0, 4);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,97 @@
+/* Rows with -inf, +inf, NaN and the ends of the range, next to ordinary rows that must not notice. */
+#include "check_sweeps.h"
+#include "suites.h"
+
+static void hard_trial(smxOp_t op, smxDataType_t type, int64_t cols, uint64_t seed) {
+    trial t = trial_of(op, type, cols > 1000 ? hard_row_count() : 2 * hard_row_count() + 1, cols);
+    t.values = VALUES_HARD;
+    t.reduction = SMX_REDUCTION_NONE;
+    t.seed = seed;
+    for (int empty = SMX_EMPTY_ROW_NAN; empty <= SMX_EMPTY_ROW_ZERO; empty++) {
+        t.empty_row = (smxEmptyRow_t)empty;
+        check_trial(&t);
+    }
+    t.placement = op_writes_elements(op) ? OVER_X : OUT_OF_PLACE;
+    t.with_lse = false;
+    check_trial(&t);
+}
+
+/* The loop variable counts operations and types. */
+enum { COMBINATIONS = OPERATIONS * FLOATING_TYPES };
+
+START_TEST(hard_short_rows) {
+    for (int64_t cols = 1; cols <= 140; cols = cols * 2 + cols % 3)
+        for (uint64_t seed = 0; seed < 3; seed++)
+            hard_trial((smxOp_t)(_i / FLOATING_TYPES), floating_types[_i % FLOATING_TYPES], cols, seed);
+}
+END_TEST
+
+START_TEST(hard_long_rows) {
+    static const int64_t columns[] = {600, 1300, 3001};
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        if (!session_small() || columns[i] < 1000)
+            hard_trial((smxOp_t)(_i / FLOATING_TYPES), floating_types[_i % FLOATING_TYPES], columns[i], i);
+}
+END_TEST
+
+/* Rows too long for the registers of a block. */
+START_TEST(hard_streamed_rows) {
+    const smxDataType_t type = floating_types[_i % FLOATING_TYPES];
+
+    if (session_small() || (type != SMX_R_32F && type != SMX_R_64F)) return;
+    trial t = trial_of((smxOp_t)(_i / FLOATING_TYPES), type, hard_row_count(), type == SMX_R_32F ? 33003 : 16387);
+    t.values = VALUES_HARD;
+    t.reduction = SMX_REDUCTION_NONE;
+    check_trial(&t);
+}
+END_TEST
+
+/* A sum and a mean over rows some of which are NaN or infinite, and with several kinds of targets. */
+START_TEST(hard_losses) {
+    for (int op = SMX_OP_CROSS_ENTROPY_FORWARD; op <= SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD; op++) {
+        for (int kind = 0; kind < TARGETS_COUNT; kind++) {
+            for (int reduction = SMX_REDUCTION_MEAN; reduction <= SMX_REDUCTION_NONE; reduction++) {
+                trial t = trial_of((smxOp_t)op, floating_types[_i], 3 * hard_row_count(), 19);
+                t.values = VALUES_HARD;
+                t.targets = (targets_kind)kind;
+                t.reduction = (smxReduction_t)reduction;
+                t.with_grad_loss = true;
+                check_trial(&t);
+                t.values = VALUES_MASKED; /* the target's logit is -inf now and then: the loss is +inf */
+                check_trial(&t);
+            }
+        }
+    }
+}
+END_TEST
+
+/* Masked entries whose products with a scale leave the range of the type. */
+START_TEST(masks_and_scales) {
+    static const float scales[] = {0.25f, 3.0f, 50.0f};
+
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
+        for (int64_t cols = 3; cols < 4000; cols = cols * 11 + 2) {
+            trial t = trial_of((smxOp_t)(_i / FLOATING_TYPES), floating_types[_i % FLOATING_TYPES], 5, cols);
+            t.scale = scales[i];
+            t.values = VALUES_FINITE_MASK;
+            check_trial(&t);
+            t.values = VALUES_MASKED;
+            check_trial(&t);
+        }
+    }
+}
+END_TEST
+
+Suite *suite_hard_values(void) {
+    Suite *suite = suite_create("hard_values");
+    TCase *tcase = session_case("hard_values");
+
+    tcase_add_loop_test(tcase, hard_short_rows, 0, COMBINATIONS);
+    tcase_add_loop_test(tcase, hard_long_rows, 0, COMBINATIONS);
+    tcase_add_loop_test(tcase, hard_streamed_rows, 0, COMBINATIONS);
+    tcase_add_loop_test(tcase, hard_losses, 0, FLOATING_TYPES);
+    tcase_add_loop_test(tcase, masks_and_scales, 0, COMBINATIONS);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,239 @@
+/* Every row of the plan table that accepts a shape gives the right answer, not only the row that wins; the algorithms that a caller
+ * can ask for; what the library says about its plans. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check_sweeps.h"
+#include "suites.h"
+
+static int compute_capability(void) { return session_handle()->compute_capability; }
+
+/* Without the forward's lse a backward call has to find it, and is planned like a fused one. */
+static bool should_accept(const smx_plan_row *row, const trial *t) {
+    const bool finds_lse = t->op == SMX_OP_CROSS_ENTROPY_BACKWARD && !t->with_lse;
+    const smxOp_t op = finds_lse ? SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD : t->op;
+    const int64_t cols = t->x.layout.cols;
+    const int bytes = t->x.layout.type == SMX_R_64F ? 8 : 4, operands = op_takes_gradient(op) ? 2 : 1;
+
+    if ((row->ops & 1u << op) == 0 || row->min_cc > compute_capability() || cols < row->min_cols) return false;
+    if (row->max_cols >= 0 && cols > row->max_cols) return false;
+    return row->kernel != SMX_KERNEL_ROW_REGISTERS || SMX_ROW_FITS_REGISTERS(row->elements_per_thread, bytes, operands);
+}
+
+static void check_pinned(const trial *t) {
+    if (should_accept(smx_plan_table_row(t->plan_row), t)) {
+        check_trial(t);
+        return;
+    }
+    trial refused = *t;
+    refused.x.layout.outer = refused.dy.layout.outer = refused.out.layout.outer = 1;
+    check_refused_trial(&refused, SMX_STATUS_NOT_SUPPORTED);
+}
+
+/* Aligned, and with everything somewhere else. */
+static void check_pinned_both_ways(trial t) {
+    const int64_t cols = t.x.layout.cols;
+
+    if (cols <= 8192 || cols % 2 == 0) check_pinned(&t);
+    if (cols <= 8192 || cols % 2 == 1) {
+        trial_set_offsets(&t, 1 + cols % 5, cols % 7, 3);
+        trial_set_padding(&t, 1, 0, 3);
+        t.targets = TARGETS_SOME_IGNORED;
+        t.reduction = SMX_REDUCTION_NONE;
+        check_pinned(&t);
+    }
+}
+
+/* The loop variable counts rows of the table and operations; row 0 exists in every table. */
+START_TEST(every_row_of_the_table) {
+    const int index = _i / OPERATIONS;
+    const smxOp_t op = (smxOp_t)(_i % OPERATIONS);
+    const column_list columns = shapes_of_plan_row(index);
+
+    for (size_t k = 0; k < FLOATING_TYPES; k++) {
+        for (size_t i = 0; i < columns.count; i++) {
+            if (session_small() && (i + k) % 2 == 1 && columns.at[i] > 600) continue;
+            trial t = trial_of(op, floating_types[k], shapes_rows(columns.at[i]), columns.at[i]);
+            t.plan_row = index;
+            t.seed = i;
+            check_pinned_both_ways(t);
+            if (op == SMX_OP_CROSS_ENTROPY_BACKWARD) {
+                t.with_lse = false;
+                check_pinned_both_ways(t);
+            }
+        }
+    }
+}
+END_TEST
+
+/* Rows with special values through every kernel. */
+START_TEST(hard_values_in_every_row) {
+    const int index = _i / OPERATIONS;
+    const smx_plan_row *row = smx_plan_table_row(index);
+    const int64_t most = row->max_cols >= 0 ? row->max_cols : row->min_cols + 9000;
+    const int64_t columns[] = {most < 700 ? most : 700, most > 6 ? most - 5 : most};
+
+    for (size_t k = 0; k < FLOATING_TYPES; k++) {
+        for (size_t i = 0; i < 2; i++) {
+            if (columns[i] > 9000 || (session_small() && columns[i] > 2000) || (columns[i] > 2000 && k > 0)) continue;
+            trial t = trial_of((smxOp_t)(_i % OPERATIONS), floating_types[k], hard_row_count(), columns[i]);
+            t.plan_row = index;
+            t.values = VALUES_HARD;
+            t.reduction = SMX_REDUCTION_NONE;
+            t.empty_row = (smxEmptyRow_t)i;
+            t.targets = TARGETS_SOME_BAD;
+            check_pinned(&t);
+        }
+    }
+}
+END_TEST
+
+/* A row that nothing can use would never be tried. */
+START_TEST(every_row_accepts_something) {
+    const smx_plan_row *row = smx_plan_table_row(_i);
+    int accepted = 0;
+
+    for (int op = 0; op < OPERATIONS; op++) {
+        const trial t = trial_of((smxOp_t)op, SMX_R_32F, 1, row->min_cols > 0 ? row->min_cols : 1);
+        accepted += should_accept(row, &t);
+    }
+    session_count_comparison();
+    ck_assert_msg(accepted > 0 || row->min_cc > compute_capability(), "row %d of the plan table accepts nothing", _i);
+}
+END_TEST
+
+/* RESIDENT is refused where a row is too long to be kept; everything else works. */
+START_TEST(algorithms) {
+    static const int64_t columns[] = {1, 30, 500, 5000, 40000};
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        for (size_t k = 0; k < FLOATING_TYPES; k++) {
+            if (session_small() && columns[i] > 500 && k > 0) continue;
+            trial t = trial_of((smxOp_t)_i, floating_types[k], shapes_rows(columns[i]), columns[i]);
+            t.algorithm = SMX_ALGORITHM_ONLINE;
+            check_trial(&t);
+            t.algorithm = SMX_ALGORITHM_RESIDENT;
+            if (session_backend() == SMX_BACKEND_CPU || columns[i] <= 500)
+                check_trial(&t);
+            else
+                check_trial_if_supported(&t);
+            t.values = VALUES_MASKED;
+            t.algorithm = SMX_ALGORITHM_ONLINE;
+            check_trial(&t);
+        }
+    }
+}
+END_TEST
+
+/* ---- what is said about a plan ---- */
+
+enum { TEXT = 400 };
+
+static void describe(smxOp_t op, const smxLayout_t *layout, char *text) {
+    session_count_comparison();
+    require_success(smxDescribePlan(session_handle(), op, layout, text, TEXT), "smxDescribePlan");
+    ck_assert_msg(text[0] != '\0' && strchr(text, '\n') == NULL, "not one line: '%s'", text);
+}
+
+START_TEST(descriptions) {
+    static const int64_t columns[] = {1, 77, 1031, 8209, 262147};
+    char first[TEXT], second[TEXT], number[32];
+
+    for (size_t k = 0; k < FLOATING_TYPES; k++) {
+        for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+            const smxLayout_t layout = smxRowMajor(floating_types[k], 17, columns[i]);
+            memset(first, 'x', sizeof first);
+            describe((smxOp_t)_i, &layout, first);
+            describe((smxOp_t)_i, &layout, second);
+            ck_assert_str_eq(first, second);
+            snprintf(number, sizeof number, "%lld", (long long)columns[i]);
+            ck_assert_msg(strstr(first, number) != NULL, "no %s columns in '%s'", number, first);
+        }
+    }
+}
+END_TEST
+
+START_TEST(descriptions_are_cut_to_the_capacity) {
+    const smxLayout_t layout = smxRowMajor(SMX_R_32F, 3, 1031);
+    char whole[TEXT], cut[TEXT];
+
+    describe((smxOp_t)_i, &layout, whole);
+    for (size_t capacity = 1; capacity <= strlen(whole) + 2; capacity++) {
+        memset(cut, '#', sizeof cut);
+        session_count_comparison();
+        require_success(smxDescribePlan(session_handle(), (smxOp_t)_i, &layout, cut, capacity), "smxDescribePlan");
+        const size_t length = capacity - 1 < strlen(whole) ? capacity - 1 : strlen(whole);
+        ck_assert_msg(cut[length] == '\0' && memcmp(cut, whole, length) == 0, "capacity %zu: '%.*s'", capacity, TEXT, cut);
+        for (size_t i = capacity; i < sizeof cut; i++) ck_assert_msg(cut[i] == '#', "capacity %zu: byte %zu was written", capacity, i);
+    }
+}
+END_TEST
+
+/* The description of a plan names the row of the table that a call uses: pinning it changes no bit. */
+START_TEST(described_row_is_the_one_in_use) {
+    static const int64_t columns[] = {5, 40, 900, 5000, 33000};
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        trial t = trial_of((smxOp_t)_i, SMX_R_16BF, 2, columns[i]);
+        char text[TEXT];
+        describe(t.op, &t.x.layout, text);
+        const char *row = strstr(text, "plan row ");
+        ck_assert_msg(row != NULL, "no plan row in '%s'", text);
+        t.plan_row = (int)strtol(row + strlen("plan row "), NULL, 10);
+        check_trial(&t);
+    }
+}
+END_TEST
+
+/* ---- workspace sizes ---- */
+
+/* What smxGetWorkspaceSize says is enough. */
+START_TEST(workspace_sizes_suffice) {
+    static const int64_t rows[] = {0, 1, 3, 300, 5000};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (int reduction = SMX_REDUCTION_MEAN; reduction <= SMX_REDUCTION_NONE; reduction++) {
+            trial t = trial_of((smxOp_t)_i, i % 2 == 0 ? SMX_R_32F : SMX_R_64F, rows[i], 11);
+            tensor workspace;
+            size_t bytes = SIZE_MAX;
+            int64_t byte;
+
+            require_success(smxGetWorkspaceSize(session_handle(), t.op, &t.x.layout, &bytes), "smxGetWorkspaceSize");
+            ck_assert_uint_lt(bytes, SIZE_MAX);
+            workspace = tensor_make_vector(BUFFER_OUTPUT, SMX_R_16F, (int64_t)(bytes + 1) / 2, 0); /* behind its guard at 256 bytes */
+            buffer_upload(&workspace.memory);
+            require_success(smxSetWorkspace(session_handle(), bytes > 0 ? buffer_pointer(&workspace.memory) : NULL, bytes),
+                            "smxSetWorkspace");
+            t.reduction = (smxReduction_t)reduction;
+            check_trial(&t);
+            buffer_download(&workspace.memory);
+            ck_assert_msg(!tensor_surroundings_changed(&workspace, &byte), "byte %lld outside of the workspace was written",
+                          (long long)byte);
+            require_success(smxSetWorkspace(session_handle(), NULL, 0), "smxSetWorkspace");
+            buffer_free(&workspace.memory);
+        }
+    }
+}
+END_TEST
+
+Suite *suite_plans(void) {
+    Suite *suite = suite_create("plans");
+    TCase *tcase = session_case("plans");
+    TCase *table = session_case("plan_table");
+
+    tcase_add_loop_test(tcase, algorithms, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, descriptions, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, descriptions_are_cut_to_the_capacity, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, workspace_sizes_suffice, 0, OPERATIONS);
+    suite_add_tcase(suite, tcase);
+
+    if (session_backend() == SMX_BACKEND_CUDA) { /* the CPU has no use for the table */
+        tcase_add_loop_test(table, every_row_of_the_table, 0, smx_plan_table_size() * OPERATIONS);
+        tcase_add_loop_test(table, hard_values_in_every_row, 0, smx_plan_table_size() * OPERATIONS);
+        tcase_add_loop_test(table, every_row_accepts_something, 0, smx_plan_table_size());
+        tcase_add_loop_test(table, described_row_is_the_one_in_use, 0, OPERATIONS);
+    }
+    suite_add_tcase(suite, table);
+    return suite;
+}
