@@ -6,20 +6,20 @@ namespace {
 
 smxStatus_t find_device(const char *call, smxHandle_t handle) {
     int driver = 0, devices = 0;
-    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: the CUDA backend needs an NVIDIA driver, and none is installed", call);
+    SMX_TRY(check(call, "version of the driver", cudaDriverGetVersion(&driver)));
+    if (driver == 0) return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: the CUDA backend needs an NVIDIA driver, and none is installed", call);
     const cudaError_t error = cudaGetDeviceCount(&devices);
-    if (error != cudaSuccess || devices == 0) {
+    const bool none = error == cudaErrorNoDevice || error == cudaErrorInsufficientDriver || (error == cudaSuccess && devices == 0);
+    if (none) {
         cudaGetLastError();
         return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: no usable CUDA device: %s", call,
-                        error != cudaSuccess ? cudaGetErrorString(error) : "0 devices");
+                        cudaGetErrorString(error == cudaSuccess ? cudaErrorNoDevice : error));
     }
+    SMX_TRY(check(call, "count of devices", error));
     int major = 0, minor = 0;
     SMX_TRY(check(call, "current device", cudaGetDevice(&handle->device)));
     SMX_TRY(check(call, "compute capability", cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, handle->device)));
     SMX_TRY(check(call, "compute capability", cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, handle->device)));
-    SMX_TRY(
-        check(call, "multiprocessors", cudaDeviceGetAttribute(&handle->multiprocessors, cudaDevAttrMultiProcessorCount, handle->device)));
     handle->compute_capability = major * 10 + minor;
     if (handle->compute_capability < 75)
         return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: device %d has compute capability %d.%d, 7.5 is needed", call, handle->device, major,
@@ -44,16 +44,23 @@ smxStatus_t open_cuda(const char *call, smxHandle_t handle) {
     const cudaError_t copied = cudaMemcpy(state, &initial, sizeof initial, cudaMemcpyHostToDevice);
     const smxStatus_t status =
         check(call, "initialisation of the handle's counters", copied != cudaSuccess ? copied : cudaStreamSynchronize(nullptr));
-    if (status != SMX_STATUS_SUCCESS) {
+    cudaEvent_t order = nullptr;
+    const smxStatus_t ready =
+        status != SMX_STATUS_SUCCESS ? status : check(call, "event", cudaEventCreateWithFlags(&order, cudaEventDisableTiming));
+    if (ready != SMX_STATUS_SUCCESS) {
         cudaFree(state);
-        return status;
+        return ready;
     }
+    handle->order = order;
     handle->bad_targets = &static_cast<device_state *>(state)->bad_targets;
     handle->ticket = &static_cast<device_state *>(state)->ticket;
     return SMX_STATUS_SUCCESS;
 }
 
-void close_cuda(smxHandle_t handle) { cudaFree(handle->bad_targets); }
+void close_cuda(smxHandle_t handle) {
+    cudaFree(handle->bad_targets);
+    cudaEventDestroy(static_cast<cudaEvent_t>(handle->order));
+}
 
 smxStatus_t enter(const char *call, smxHandle_t handle) {
     int current = -1;
@@ -98,9 +105,21 @@ smxStatus_t take_bad_targets(const char *call, smxHandle_t handle, smx_bad_targe
     return synchronize(call, handle);
 }
 
-bool capturing(smxHandle_t handle) {
+bool stream_is_capturing(cudaStream_t stream) {
     cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-    return cudaStreamIsCapturing(handle->stream, &status) == cudaSuccess && status != cudaStreamCaptureStatusNone;
+    if (cudaStreamIsCapturing(stream, &status) == cudaSuccess) return status != cudaStreamCaptureStatusNone;
+    cudaGetLastError(); // the default stream while another one captures: as good as capturing itself
+    return true;
+}
+
+bool capturing(smxHandle_t handle) { return stream_is_capturing(handle->stream); }
+
+// Not across the border of a capture: that would draw one stream into the other's graph. There the order is the caller's.
+smxStatus_t change_stream(const char *call, smxHandle_t handle, cudaStream_t stream) {
+    if (stream_is_capturing(handle->stream) || stream_is_capturing(stream)) return SMX_STATUS_SUCCESS;
+    const cudaEvent_t order = static_cast<cudaEvent_t>(handle->order);
+    SMX_TRY(check(call, "mark on the old stream", cudaEventRecord(order, handle->stream)));
+    return check(call, "order of the new stream", cudaStreamWaitEvent(stream, order, 0));
 }
 
 smxStatus_t softmax(const smx_call *call) {
@@ -133,7 +152,7 @@ smxStatus_t cross_entropy(const smx_call *call) {
 } // namespace smx
 
 // extern: a const object has internal linkage in C++
-extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,  smx::open_cuda,     smx::close_cuda,       smx::enter,
-                                             smx::synchronize,  smx::allocate,      smx::release,          smx::allocate_host,
-                                             smx::release_host, smx::copy,          smx::take_bad_targets, smx::capturing,
-                                             smx::softmax,      smx::cross_entropy, smx_describe_plan};
+extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,   smx::open_cuda, smx::close_cuda,       smx::enter,
+                                             smx::synchronize,   smx::allocate,  smx::release,          smx::allocate_host,
+                                             smx::release_host,  smx::copy,      smx::take_bad_targets, smx::capturing,
+                                             smx::change_stream, smx::softmax,   smx::cross_entropy,    smx_describe_plan};

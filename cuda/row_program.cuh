@@ -39,7 +39,7 @@ template <class T, bool works_on_probabilities> struct reads_logits {
     real scale;
 
     __device__ static constexpr real missing() { return static_cast<real>(-INFINITY); }
-    __device__ real factor() const { return scale * log2_e<real>; }
+    __device__ real factor() const { return factor_of(scale); }
 
     template <int n, int m> __device__ __forceinline__ void accumulate(reduction &r, const real (&x)[n], const real (&)[m]) const {
         r.add(x, factor());

@@ -13,12 +13,16 @@ namespace smx {
 
 template <class R> __device__ __forceinline__ R infinity() { return static_cast<R>(INFINITY); }
 template <class R> __device__ __forceinline__ R not_a_number() { return static_cast<R>(NAN); }
+template <class R> constexpr R largest = static_cast<R>(sizeof(R) == sizeof(float) ? 3.402823466e+38 : 1.7976931348623157e+308);
 template <class R> constexpr R log2_e = static_cast<R>(1.4426950408889634074);
 
 __device__ __forceinline__ float larger(float a, float b) { return fmaxf(a, b); } // of a NaN and a number: the number
 __device__ __forceinline__ double larger(double a, double b) { return fmax(a, b); }
 
 template <class R> __device__ __forceinline__ R reference_of(R max) { return fabs(max) < infinity<R>() ? max : R(0); }
+
+// The factor of exponentials; an infinite one would make 0 * inf of the max.
+template <class R> __host__ __device__ R factor_of(R scale) { return scale < largest<R> / log2_e<R> ? scale * log2_e<R> : largest<R>; }
 
 template <class R> __device__ __forceinline__ R exponential(R x, R reference, R factor) { return exp2_fast((x - reference) * factor); }
 

@@ -1,4 +1,5 @@
 /* The handle: backend, stream and workspace. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "internal.h"
@@ -48,26 +49,22 @@ smxStatus_t smxCreate(smxHandle_t *handle) {
     *handle = NULL;
     const smx_backend *cuda = find_backend(SMX_BACKEND_CUDA);
     if (cuda != NULL) {
+        char earlier[1024]; /* no device is no failure here, and leaves no message */
+        snprintf(earlier, sizeof earlier, "%s", smxGetLastErrorMessage());
         const smxStatus_t status = create("smxCreate", handle, cuda);
         if (status != SMX_STATUS_NOT_SUPPORTED) return status; /* a device that fails is not hidden by a slow CPU run */
+        smx_fail(SMX_STATUS_SUCCESS, "%s", earlier);
     }
     return create("smxCreate", handle, &smx_cpu_backend);
-}
-
-static void release_workspace(const char *call, smxHandle_t handle) {
-    if (!handle->workspace_is_callers && handle->workspace != NULL) handle->backend->release(call, handle, handle->workspace);
-    handle->workspace = NULL;
-    handle->workspace_bytes = 0;
-    handle->workspace_is_callers = false;
 }
 
 smxStatus_t smxDestroy(smxHandle_t handle) {
     if (handle == NULL) return SMX_STATUS_SUCCESS;
     const char *call = "smxDestroy";
-    smxStatus_t status = smx_enter(call, handle);
-    if (status != SMX_STATUS_SUCCESS) return status;
-    status = handle->backend->synchronize(call, handle);
-    release_workspace(call, handle);
+    SMX_TRY(smx_enter(call, handle));
+    const smxStatus_t status = handle->backend->synchronize(call, handle);
+    if (handle->own_workspace != NULL) handle->backend->release(call, handle, handle->own_workspace);
+    for (int i = 0; i < handle->retired_count; i++) handle->backend->release(call, handle, handle->retired[i]);
     handle->backend->close(handle);
     free(handle);
     return status;
@@ -81,8 +78,11 @@ smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend) {
 }
 
 smxStatus_t smxSetStream(smxHandle_t handle, cudaStream_t stream) {
-    if (handle == NULL) return smx_fail(SMX_STATUS_NOT_INITIALIZED, "smxSetStream: the handle is NULL");
+    const char *call = "smxSetStream";
+    SMX_TRY(smx_enter(call, handle));
+    if (handle->used && stream != handle->stream) SMX_TRY(handle->backend->change_stream(call, handle, stream));
     handle->stream = stream;
+    handle->used = false;
     return SMX_STATUS_SUCCESS;
 }
 
@@ -95,65 +95,64 @@ smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream) {
 
 smxStatus_t smxSynchronize(smxHandle_t handle) {
     const char *call = "smxSynchronize";
-    const smxStatus_t status = smx_enter(call, handle);
-    return status != SMX_STATUS_SUCCESS ? status : handle->backend->synchronize(call, handle);
+    SMX_TRY(smx_enter(call, handle));
+    return handle->backend->synchronize(call, handle);
 }
 
-smxStatus_t smx_require_workspace(const char *call, smxHandle_t handle, size_t bytes) {
-    if (bytes <= handle->workspace_bytes) return SMX_STATUS_SUCCESS;
-    if (handle->workspace_is_callers)
-        return smx_fail(SMX_STATUS_WORKSPACE_TOO_SMALL, "%s: needs %zu bytes of workspace, the caller's has %zu", call, bytes,
-                        handle->workspace_bytes);
+/* A workspace that is outgrown is kept until the handle goes: work on the stream, or a captured graph, may still use it. */
+static smxStatus_t grow_workspace(const char *call, smxHandle_t handle, size_t bytes) {
     if (handle->backend->capturing(handle))
         return smx_fail(SMX_STATUS_WORKSPACE_TOO_SMALL,
                         "%s: needs %zu bytes of workspace, the handle has %zu, and it cannot grow while the stream is being captured: "
                         "call smxReserveWorkspace first",
-                        call, bytes, handle->workspace_bytes);
-    /* Work that still uses the old workspace is on this stream or was there before smxSetStream: wait for it. */
-    if (handle->workspace != NULL) {
-        const smxStatus_t status = handle->backend->synchronize(call, handle);
-        if (status != SMX_STATUS_SUCCESS) return status;
-    }
+                        call, bytes, handle->own_workspace_bytes);
+    const size_t doubled = 2 * handle->own_workspace_bytes, grown_bytes = bytes > doubled ? bytes : doubled;
     void *grown = NULL;
-    const smxStatus_t status = handle->backend->allocate(call, handle, &grown, bytes);
-    if (status != SMX_STATUS_SUCCESS) return status;
-    release_workspace(call, handle);
-    handle->workspace = grown;
-    handle->workspace_bytes = bytes;
+    SMX_TRY(handle->backend->allocate(call, handle, &grown, grown_bytes));
+    if (handle->own_workspace != NULL) handle->retired[handle->retired_count++] = handle->own_workspace;
+    handle->own_workspace = grown;
+    handle->own_workspace_bytes = grown_bytes;
+    return SMX_STATUS_SUCCESS;
+}
+
+smxStatus_t smx_take_workspace(const char *call, smxHandle_t handle, size_t bytes, void **workspace) {
+    if (handle->callers_workspace != NULL) {
+        if (bytes > handle->callers_workspace_bytes)
+            return smx_fail(SMX_STATUS_WORKSPACE_TOO_SMALL, "%s: needs %zu bytes of workspace, the caller's has %zu", call, bytes,
+                            handle->callers_workspace_bytes);
+        *workspace = handle->callers_workspace;
+        return SMX_STATUS_SUCCESS;
+    }
+    if (bytes > handle->own_workspace_bytes) SMX_TRY(grow_workspace(call, handle, bytes));
+    *workspace = handle->own_workspace;
     return SMX_STATUS_SUCCESS;
 }
 
 smxStatus_t smxReserveWorkspace(smxHandle_t handle, size_t bytes) {
     const char *call = "smxReserveWorkspace";
-    const smxStatus_t status = smx_enter(call, handle);
-    return status != SMX_STATUS_SUCCESS ? status : smx_require_workspace(call, handle, bytes);
+    SMX_TRY(smx_enter(call, handle));
+    void *workspace;
+    return smx_take_workspace(call, handle, bytes, &workspace);
 }
 
 smxStatus_t smxSetWorkspace(smxHandle_t handle, void *workspace, size_t bytes) {
     const char *call = "smxSetWorkspace";
-    smxStatus_t status = smx_enter(call, handle);
-    if (status != SMX_STATUS_SUCCESS) return status;
+    SMX_TRY(smx_enter(call, handle));
     if (workspace == NULL && bytes != 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: workspace is NULL but bytes is %zu", call, bytes);
     if ((uintptr_t)workspace % 256 != 0)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: workspace = %p is not aligned to 256 bytes", call, workspace);
-    if (handle->workspace != NULL && !handle->workspace_is_callers) {
-        status = handle->backend->synchronize(call, handle);
-        if (status != SMX_STATUS_SUCCESS) return status;
-    }
-    release_workspace(call, handle);
-    handle->workspace = workspace;
-    handle->workspace_bytes = bytes;
-    handle->workspace_is_callers = workspace != NULL;
+    handle->callers_workspace = workspace;
+    handle->callers_workspace_bytes = bytes;
     return SMX_STATUS_SUCCESS;
 }
 
 smxStatus_t smxGetBadTargets(smxHandle_t handle, int64_t *count, int64_t *firstRow) {
     const char *call = "smxGetBadTargets";
-    smxStatus_t status = smx_enter(call, handle);
-    if (status != SMX_STATUS_SUCCESS) return status;
+    SMX_TRY(smx_enter(call, handle));
+    if (handle->backend->capturing(handle))
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: it synchronises, which it cannot while the stream is being captured", call);
     smx_bad_targets bad;
-    status = handle->backend->take_bad_targets(call, handle, &bad);
-    if (status != SMX_STATUS_SUCCESS) return status;
+    SMX_TRY(handle->backend->take_bad_targets(call, handle, &bad));
     if (count != NULL) *count = (int64_t)bad.count;
     if (firstRow != NULL) *firstRow = bad.count == 0 ? -1 : (int64_t)bad.first_row;
     return SMX_STATUS_SUCCESS;

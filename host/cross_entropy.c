@@ -57,6 +57,7 @@ static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle
     *call = (smx_call){.name = name, .op = op, .handle = handle};
     SMX_TRY(take_options(call, options));
     SMX_TRY(smx_take_operand(name, &call->in, "x", xLayout, x));
+    SMX_TRY(smx_check_layout(name, "x", xLayout)); /* the rules of targets count its rows */
     return take_targets(call, targets);
 }
 

@@ -68,7 +68,7 @@ typedef struct smx_call {
     void *lse; /* written by forward calls, read by cross-entropy backward; may be NULL */
 
     smx_plan plan;
-    void *workspace; /* at least smx_workspace_bytes() */
+    void *workspace; /* at least smx_workspace_of_call() */
 } smx_call;
 
 /* The pieces of a loss call's workspace, offsets in bytes (plan.c). */
@@ -80,7 +80,8 @@ typedef struct smx_loss_workspace {
 } smx_loss_workspace;
 #define SMX_LOSS_PARTIALS 256
 smx_loss_workspace smx_loss_workspace_of(smxDataType_t type, int64_t rows);
-size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows);
+size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows); /* at most, whatever the options */
+size_t smx_workspace_of_call(const smx_call *call);                       /* what this call needs */
 
 /* Picks the plan of a call; the message says what does not fit. */
 smxStatus_t smx_plan_call(smx_call *call);
@@ -108,6 +109,8 @@ typedef struct smx_backend {
     smxStatus_t (*copy)(const char *call, smxHandle_t handle, void *destination, const void *source, size_t bytes);
     smxStatus_t (*take_bad_targets)(const char *call, smxHandle_t handle, smx_bad_targets *bad); /* synchronises, clears */
     bool (*capturing)(smxHandle_t handle);
+    /* Makes later work on the new stream wait for what the handle has enqueued on its old one: they share its workspace. */
+    smxStatus_t (*change_stream)(const char *call, smxHandle_t handle, cudaStream_t stream);
     smxStatus_t (*softmax)(const smx_call *call);
     smxStatus_t (*cross_entropy)(const smx_call *call);
     void (*describe)(const smx_call *call, char *text, size_t capacity);
@@ -118,20 +121,24 @@ extern const smx_backend smx_cpu_backend;
 extern const smx_backend smx_cuda_backend;
 #endif
 
+#define SMX_MOST_RETIRED 64 /* each is at least twice as large as the one before */
+
 struct smxContext {
     const smx_backend *backend;
     cudaStream_t stream;
+    bool used;              /* has work been enqueued on the stream? */
     int device;             /* CUDA ordinal */
     int compute_capability; /* major * 10 + minor; 0 on the CPU */
-    int multiprocessors;
-    const void *isa; /* CPU: the instruction set in use */
-    int pinned_plan; /* index of the only plan row to use, or -1: for tests and measurements */
+    const void *isa;        /* CPU: the instruction set in use */
+    int pinned_plan;        /* index of the only plan row to use, or -1: for tests and measurements */
 
-    void *workspace; /* the handle's own, or the caller's */
-    size_t workspace_bytes;
-    bool workspace_is_callers;
+    void *own_workspace, *callers_workspace; /* the caller's is used if there is one */
+    size_t own_workspace_bytes, callers_workspace_bytes;
+    void *retired[SMX_MOST_RETIRED]; /* the handle's former workspaces */
+    int retired_count;
 
     smx_bad_targets *bad_targets; /* memory of the backend */
+    void *order;                  /* CUDA: the event that orders a new stream behind the old one */
     unsigned *ticket;             /* CUDA: counts the blocks that have finished a reduction; 0 between launches */
 };
 
@@ -172,7 +179,7 @@ smxStatus_t smx_check_call(smx_call *call); /* also sets rows and cols */
 
 smxStatus_t smx_enter(const char *call, smxHandle_t handle); /* is there a handle, and may it be used now? */
 smxStatus_t smx_run(smx_call *call);
-smxStatus_t smx_require_workspace(const char *call, smxHandle_t handle, size_t bytes); /* context.c */
+smxStatus_t smx_take_workspace(const char *call, smxHandle_t handle, size_t bytes, void **workspace); /* context.c */
 
 #ifdef __cplusplus
 }

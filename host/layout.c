@@ -41,8 +41,12 @@ smxStatus_t smxAlongAxis(smxDataType_t type, int ndim, const int64_t *dims, int 
         if (d < along) before *= dims[d];
         if (d > along) after *= dims[d];
     }
-    *layout = (smxLayout_t){
-        .type = type, .outer = before, .cols = dims[along], .inner = after, .outerStride = dims[along] * after, .colStride = after};
+    *layout = (smxLayout_t){.type = type,
+                            .outer = before,
+                            .cols = dims[along],
+                            .inner = after,
+                            .outerStride = dims[along] * after,
+                            .colStride = after > 0 ? after : 1};
     return SMX_STATUS_SUCCESS;
 }
 
@@ -67,12 +71,14 @@ int64_t smx_layout_span(const smxLayout_t *layout) {
     return (layout->outer - 1) * layout->outerStride + (layout->cols - 1) * layout->colStride + layout->inner;
 }
 
-/* outer * inner rows and the span in bytes have to fit in 63 bits, or every later product would be wrong. */
+/* The span in bytes, and 16 bytes for each row, have to fit in 63 bits, or later products would be wrong. */
 static bool too_large(const smxLayout_t *l) {
+    const int64_t outer_steps = l->outer > 1 ? l->outer - 1 : 0;
     int64_t rows, a, b, span;
-    return __builtin_mul_overflow(l->outer, l->inner, &rows) || __builtin_mul_overflow(l->outer, l->outerStride, &a) ||
-           __builtin_mul_overflow(l->cols, l->colStride, &b) || __builtin_add_overflow(a, b, &span) ||
-           __builtin_add_overflow(span, l->inner, &span) || __builtin_mul_overflow(span, (int64_t)smx_type_bytes(l->type), &span);
+    return __builtin_mul_overflow(l->outer, l->inner, &rows) || __builtin_mul_overflow(rows, (int64_t)16, &rows) ||
+           __builtin_mul_overflow(outer_steps, l->outerStride, &a) || __builtin_mul_overflow(l->cols, l->colStride, &b) ||
+           __builtin_add_overflow(a, b, &span) || __builtin_add_overflow(span, l->inner, &span) ||
+           __builtin_mul_overflow(span, (int64_t)smx_type_bytes(l->type), &span);
 }
 
 /* Two elements must not share a place. The three dimensions (inner with stride 1, cols, outer) nest if, ordered by stride,
@@ -96,7 +102,7 @@ smxStatus_t smx_check_layout(const char *call, const char *name, const smxLayout
     if (l->colStride < 1)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s colStride is %lld, at least 1 is needed", call, name, (long long)l->colStride);
     if (l->outerStride < 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s outerStride is %lld", call, name, (long long)l->outerStride);
-    if (l->colStride == 1 && l->inner == 1 && l->outerStride < l->cols)
+    if (l->outer > 1 && l->colStride == 1 && l->inner == 1 && l->outerStride < l->cols)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s outerStride %lld is less than cols %lld", call, name, (long long)l->outerStride,
                         (long long)l->cols);
     if (too_large(l))

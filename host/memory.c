@@ -2,42 +2,38 @@
 #include "internal.h"
 
 static smxStatus_t check_pointer(const char *call, smxHandle_t handle, void **pointer) {
-    const smxStatus_t status = smx_enter(call, handle);
-    if (status != SMX_STATUS_SUCCESS) return status;
+    SMX_TRY(smx_enter(call, handle));
     if (pointer == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: pointer is NULL", call);
     *pointer = NULL;
     return SMX_STATUS_SUCCESS;
 }
 
 smxStatus_t smxMalloc(smxHandle_t handle, void **pointer, size_t bytes) {
-    const smxStatus_t status = check_pointer("smxMalloc", handle, pointer);
-    if (status != SMX_STATUS_SUCCESS || bytes == 0) return status;
-    return handle->backend->allocate("smxMalloc", handle, pointer, bytes);
+    SMX_TRY(check_pointer("smxMalloc", handle, pointer));
+    return bytes == 0 ? SMX_STATUS_SUCCESS : handle->backend->allocate("smxMalloc", handle, pointer, bytes);
 }
 
 smxStatus_t smxFree(smxHandle_t handle, void *pointer) {
-    const smxStatus_t status = smx_enter("smxFree", handle);
-    if (status != SMX_STATUS_SUCCESS || pointer == NULL) return status;
-    return handle->backend->release("smxFree", handle, pointer);
+    SMX_TRY(smx_enter("smxFree", handle));
+    return pointer == NULL ? SMX_STATUS_SUCCESS : handle->backend->release("smxFree", handle, pointer);
 }
 
 smxStatus_t smxMallocHost(smxHandle_t handle, void **pointer, size_t bytes) {
-    const smxStatus_t status = check_pointer("smxMallocHost", handle, pointer);
-    if (status != SMX_STATUS_SUCCESS || bytes == 0) return status;
-    return handle->backend->allocate_host("smxMallocHost", handle, pointer, bytes);
+    SMX_TRY(check_pointer("smxMallocHost", handle, pointer));
+    return bytes == 0 ? SMX_STATUS_SUCCESS : handle->backend->allocate_host("smxMallocHost", handle, pointer, bytes);
 }
 
 smxStatus_t smxFreeHost(smxHandle_t handle, void *pointer) {
-    const smxStatus_t status = smx_enter("smxFreeHost", handle);
-    if (status != SMX_STATUS_SUCCESS || pointer == NULL) return status;
-    return handle->backend->release_host("smxFreeHost", handle, pointer);
+    SMX_TRY(smx_enter("smxFreeHost", handle));
+    return pointer == NULL ? SMX_STATUS_SUCCESS : handle->backend->release_host("smxFreeHost", handle, pointer);
 }
 
 smxStatus_t smxMemcpyAsync(smxHandle_t handle, void *destination, const void *source, size_t bytes) {
     const char *call = "smxMemcpyAsync";
-    const smxStatus_t status = smx_enter(call, handle);
-    if (status != SMX_STATUS_SUCCESS || bytes == 0) return status;
+    SMX_TRY(smx_enter(call, handle));
+    if (bytes == 0) return SMX_STATUS_SUCCESS;
     if (destination == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: destination is NULL for %zu bytes", call, bytes);
     if (source == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: source is NULL for %zu bytes", call, bytes);
+    handle->used = true;
     return handle->backend->copy(call, handle, destination, source, bytes);
 }

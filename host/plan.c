@@ -127,8 +127,8 @@ smx_loss_workspace smx_loss_workspace_of(smxDataType_t type, int64_t rows) {
 size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows) {
     switch (op) {
     case SMX_OP_CROSS_ENTROPY_FORWARD:
-    case SMX_OP_CROSS_ENTROPY_BACKWARD:
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD: return smx_loss_workspace_of(type, rows).bytes;
+    case SMX_OP_CROSS_ENTROPY_BACKWARD: return smx_loss_workspace_of(type, rows).row_losses; /* the divisor alone */
     case SMX_OP_SOFTMAX_FORWARD:
     case SMX_OP_SOFTMAX_BACKWARD:
     case SMX_OP_LOG_SOFTMAX_FORWARD:
@@ -136,4 +136,11 @@ size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows) {
     case SMX_OP_LOG_SUM_EXP: break;
     }
     return 0;
+}
+
+size_t smx_workspace_of_call(const smx_call *call) {
+    const bool sums_losses = call->loss != NULL && call->reduction != SMX_REDUCTION_NONE;
+    const bool needs_divisor = call->out.data != NULL && call->reduction == SMX_REDUCTION_MEAN;
+    if (call->rows == 0 || (!sums_losses && !needs_divisor)) return 0;
+    return smx_workspace_bytes(sums_losses ? call->op : SMX_OP_CROSS_ENTROPY_BACKWARD, call->in.layout.type, call->rows);
 }

@@ -33,6 +33,7 @@ static smxStatus_t check_same_rows(const smx_call *call, const smx_operand *b) {
 
 smxStatus_t smx_check_adjacent(const smx_call *call, const smx_operand *operand) {
     const smxLayout_t *l = &operand->layout;
+    if (smx_layout_rows(l) == 0) return SMX_STATUS_SUCCESS;
     if (l->cols > 1 && l->colStride != 1)
         return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s has colStride %lld: only rows of adjacent elements (colStride 1) are supported",
                         call->name, operand->name, (long long)l->colStride);

@@ -9,8 +9,8 @@ smxStatus_t smx_enter(const char *call, smxHandle_t handle) {
 smxStatus_t smx_run(smx_call *call) {
     SMX_TRY(smx_check_call(call));
     SMX_TRY(smx_plan_call(call));
-    SMX_TRY(smx_require_workspace(call->name, call->handle, smx_workspace_bytes(call->op, call->in.layout.type, call->rows)));
-    call->workspace = call->handle->workspace;
+    SMX_TRY(smx_take_workspace(call->name, call->handle, smx_workspace_of_call(call), &call->workspace));
+    call->handle->used = true;
     switch (call->op) {
     case SMX_OP_SOFTMAX_FORWARD:
     case SMX_OP_SOFTMAX_BACKWARD:

@@ -14,8 +14,13 @@ static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: scale is %g, it has to be finite and above 0", name, (double)options->scale);
     if ((unsigned)options->emptyRow > SMX_EMPTY_ROW_ZERO)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: emptyRow %d is unknown", name, (int)options->emptyRow);
-    *call = (smx_call){
-        .name = name, .op = op, .handle = handle, .algorithm = options->algorithm, .scale = options->scale, .empty_row = options->emptyRow};
+    *call = (smx_call){.name = name,
+                       .op = op,
+                       .handle = handle,
+                       .algorithm = options->algorithm,
+                       .scale = options->scale,
+                       .reduction = SMX_REDUCTION_NONE,
+                       .empty_row = options->emptyRow};
     return SMX_STATUS_SUCCESS;
 }
 

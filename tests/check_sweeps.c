@@ -83,14 +83,12 @@ void sweep_scales(smxOp_t op, smxDataType_t type) {
 }
 
 void sweep_placements(smxOp_t op, smxDataType_t type) {
-    static const int64_t columns[] = {1, 5, 32, 100, 1025, 3000, 20000};
+    const int64_t columns[] = {1, 5, 32, 100, 1025, 3001, session_small() ? 9001 : 20003};
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         for (placement p = OUT_OF_PLACE; p <= OVER_DY; p++) {
-            if ((p != OUT_OF_PLACE && !op_writes_elements(op)) || (p == OVER_DY && !op_takes_gradient(op)) ||
-                (session_small() && columns[i] > 3000))
-                continue;
-            trial t = trial_of(op, type, 3, columns[i]);
+            if ((p != OUT_OF_PLACE && !op_writes_elements(op)) || (p == OVER_DY && !op_takes_gradient(op))) continue;
+            trial t = trial_of(op, type, columns[i] > 3001 ? 2 : 3, columns[i]);
             t.placement = p;
             t.seed = i;
             trial_set_padding(&t, (int64_t)i % 3, (int64_t)i % 3, (int64_t)i % 3);

@@ -450,6 +450,20 @@ START_TEST(workspace_too_small) {
 }
 END_TEST
 
+/* What smxGetWorkspaceSize names is enough for any options; a call that needs less is not refused for it. */
+START_TEST(workspace_not_needed) {
+    trial t = trial_of(op_of(_i), SMX_R_32F, 50, 9);
+    void *workspace = NULL;
+
+    require_success(smxMalloc(session_handle(), &workspace, 256), "smxMalloc");
+    require_success(smxSetWorkspace(session_handle(), workspace, 256), "smxSetWorkspace");
+    t.reduction = SMX_REDUCTION_NONE;
+    check_trial(&t);
+    require_success(smxSetWorkspace(session_handle(), NULL, 0), "smxSetWorkspace");
+    require_success(smxFree(session_handle(), workspace), "smxFree");
+}
+END_TEST
+
 /* ---- planning calls ---- */
 
 START_TEST(planning_calls) {
@@ -513,6 +527,7 @@ Suite *suite_arguments(void) {
     tcase_add_loop_test(tcase, unknown_enumerators, 0, OPERATIONS);
     tcase_add_loop_test(tcase, options_not_implemented_yet, 0, OPERATIONS);
     tcase_add_loop_test(tcase, workspace_too_small, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, workspace_not_needed, 0, OPERATIONS);
     tcase_add_loop_test(tcase, planning_calls, 0, OPERATIONS);
     tcase_add_loop_test(tcase, no_rows, 0, OPERATIONS);
     suite_add_tcase(suite, tcase);

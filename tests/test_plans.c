@@ -31,16 +31,18 @@ static void check_pinned(const trial *t) {
     check_refused_trial(&refused, SMX_STATUS_NOT_SUPPORTED);
 }
 
-/* Aligned, and with everything somewhere else. */
+/* Aligned, and with everything somewhere else, now and then in place. */
 static void check_pinned_both_ways(trial t) {
     const int64_t cols = t.x.layout.cols;
+    const bool both = cols <= 8192 || cols == smx_plan_table_row(t.plan_row)->max_cols;
 
-    if (cols <= 8192 || cols % 2 == 0) check_pinned(&t);
-    if (cols <= 8192 || cols % 2 == 1) {
+    if (both || cols % 2 == 0) check_pinned(&t);
+    if (both || cols % 2 == 1) {
         trial_set_offsets(&t, 1 + cols % 5, cols % 7, 3);
         trial_set_padding(&t, 1, 0, 3);
         t.targets = TARGETS_SOME_IGNORED;
         t.reduction = SMX_REDUCTION_NONE;
+        if (cols % 3 == 0 && op_writes_elements(t.op)) t.placement = OVER_X;
         check_pinned(&t);
     }
 }

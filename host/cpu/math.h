@@ -2,6 +2,7 @@
 #ifndef SMX_CPU_MATH_H
 #define SMX_CPU_MATH_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static inline uint32_t float_to_bits(float value) {
     return bits;
 }
 
-/* 2^z, relative error below 1.5e-7 for z <= 128; 0 below -126, +inf from 128 on, NaN for NaN. z = n + f with |f| <= 1/2 and a
+/* 2^z, relative error below 1.5e-7; 0 below -126, +inf above 127.5, NaN for NaN. z = n + f with |f| <= 1/2 and a
  * polynomial for 2^f whose own error is 1e-8 (Chebyshev interpolation of (2^f - 1) / f, degree 5). */
 static inline float exp2_float(float z) {
     const float round_to_int = 12582912.0f; /* 1.5 * 2^23 */

@@ -17,7 +17,10 @@ static inline R(row_state) R(empty_row)(void) { return (R(row_state)){(REAL)-INF
 
 static inline REAL R(reference)(REAL max) { return isfinite(max) ? max : 0; }
 
-static inline REAL R(factor)(REAL scale) { return scale * (REAL)1.4426950408889634074; }
+static inline REAL R(factor)(REAL scale) {
+    const REAL factor = scale * (REAL)1.4426950408889634074, most = sizeof(REAL) == sizeof(float) ? (REAL)FLT_MAX : (REAL)DBL_MAX;
+    return factor < most ? factor : most; /* an infinite one would make 0 * inf of the max */
+}
 
 static inline REAL R(exponential)(REAL x, REAL reference, REAL factor) { return R(exp2)((x - reference) * factor); }
 
@@ -50,19 +53,47 @@ static inline REAL R(max_of)(const REAL *x, int n) {
     return max;
 }
 
-/* Long sums of REAL lose digits where one element dwarfs the others. So every sum here is taken over pieces of 128 elements, whose
- * sums are added in double. */
+/* Long sums of REAL lose digits where one element dwarfs the others. So every sum here is taken over pieces of 128 terms, in an order
+ * that does not depend on what the compiler makes of it, and the sums of pieces are added in double. */
+#undef PIECE
 #undef FOR_EACH_PIECE
-#define FOR_EACH_PIECE(n) for (int from = 0, to; to = (n)-from < 128 ? (n) : from + 128, from < (n); from = to)
+#define PIECE 128
+#define FOR_EACH_PIECE(n) for (int from = 0, count; count = (n)-from < PIECE ? (n)-from : PIECE, from < (n); from += PIECE)
+
+static inline REAL R(sum_of_piece)(const REAL *term, int count) {
+    REAL lane[16] = {0};
+    int j = 0;
+    for (; j + 16 <= count; j += 16)
+        for (int k = 0; k < 16; k++) lane[k] += term[j + k];
+    for (int k = 0; j + k < count; k++) lane[k] += term[j + k];
+    for (int half = 8; half > 0; half /= 2)
+        for (int k = 0; k < half; k++) lane[k] += lane[k + half];
+    return lane[0];
+}
 
 static inline double R(sum_of_exponentials)(const REAL *x, int n, REAL reference, REAL factor) {
     double sum = 0;
     FOR_EACH_PIECE(n) {
-        REAL piece = 0;
-#pragma omp simd reduction(+ : piece)
-        for (int j = from; j < to; j++) piece += R(exponential)(x[j], reference, factor);
-        sum += (double)piece;
+        REAL term[PIECE];
+        for (int j = 0; j < count; j++) term[j] = R(exponential)(x[from + j], reference, factor);
+        sum += (double)R(sum_of_piece)(term, count);
     }
+    return sum;
+}
+
+static inline double R(dot_product)(const REAL *a, const REAL *b, int n) {
+    double sum = 0;
+    FOR_EACH_PIECE(n) {
+        REAL term[PIECE];
+        for (int j = 0; j < count; j++) term[j] = a[from + j] * b[from + j];
+        sum += (double)R(sum_of_piece)(term, count);
+    }
+    return sum;
+}
+
+static inline double R(sum_of)(const REAL *x, int n) {
+    double sum = 0;
+    FOR_EACH_PIECE(n) sum += (double)R(sum_of_piece)(x + from, count);
     return sum;
 }
 

@@ -34,18 +34,13 @@ static void R(log_sum_exp_row)(const smx_call *call, int64_t row) {
 /* dx = scale * y * (dy - sum y dy) */
 static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
     REAL y[SMX_CPU_BLOCK], dy[SMX_CPU_BLOCK];
-    double dot_product = 0;
+    double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->in, row, first, BLOCK_SIZE, y);
         R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);
-        FOR_EACH_PIECE(BLOCK_SIZE) {
-            REAL piece = 0;
-#pragma omp simd reduction(+ : piece)
-            for (int j = from; j < to; j++) piece += y[j] * dy[j];
-            dot_product += (double)piece;
-        }
+        sum += R(dot_product)(y, dy, BLOCK_SIZE);
     }
-    const REAL dot = (REAL)dot_product, scale = (REAL)call->scale;
+    const REAL dot = (REAL)sum, scale = (REAL)call->scale;
     FOR_EACH_BLOCK(call->cols) {
         if (call->cols > SMX_CPU_BLOCK) {
             R(load)(&call->in, row, first, BLOCK_SIZE, y);
@@ -62,12 +57,7 @@ static void R(log_softmax_backward_row)(const smx_call *call, int64_t row) {
     double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);
-        FOR_EACH_PIECE(BLOCK_SIZE) {
-            REAL piece = 0;
-#pragma omp simd reduction(+ : piece)
-            for (int j = from; j < to; j++) piece += dy[j];
-            sum += (double)piece;
-        }
+        sum += R(sum_of)(dy, BLOCK_SIZE);
     }
     const REAL total = (REAL)sum, scale = (REAL)call->scale;
     FOR_EACH_BLOCK(call->cols) {

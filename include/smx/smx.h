@@ -9,8 +9,8 @@
  *  - All pointers to data point to memory of the handle's backend: device memory on CUDA, host memory on the CPU. Structures
  *    (layouts, options, targets) are host memory and are read before the call returns.
  *  - Compute calls only enqueue work on the handle's stream and return; on the CPU they are finished when they return.
- *  - Every call returns a status. On failure nothing was enqueued and nothing was written, and smxGetLastErrorMessage() names
- *    the call, the argument and the numbers.
+ *  - Every call returns a status. On failure smxGetLastErrorMessage() names the call, the argument and the numbers, and nothing was
+ *    enqueued and nothing written (but for EXECUTION_FAILED: of the two or three launches of a call the first may be under way).
  *  - Different handles may be used by different threads at once; one handle by one thread at a time.
  */
 #ifndef SMX_SMX_H
@@ -140,8 +140,10 @@ SMX_API smxStatus_t smxCreateWithBackend(smxHandle_t *handle, smxBackend_t backe
 /* Waits for the handle's work and frees what it owns. NULL is fine. */
 SMX_API smxStatus_t smxDestroy(smxHandle_t handle);
 SMX_API smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend);
-/* The stream that later calls enqueue on; NULL is the default stream. It has to live until smxDestroy or the next smxSetStream. The CPU
- * backend remembers it and does not use it. */
+/* The stream that later calls enqueue on; NULL is the default stream. It has to live until smxDestroy or the next smxSetStream. Calls of
+ * one handle share its scratch memory, so later work on the new stream is made to wait for what the handle has enqueued on the old one;
+ * where one of the two is being captured, and between graphs captured from one handle, keeping that order is up to the caller.
+ * The CPU backend remembers the stream and does not use it. */
 SMX_API smxStatus_t smxSetStream(smxHandle_t handle, cudaStream_t stream);
 SMX_API smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream);
 /* Waits until the work enqueued on the handle's stream is done. */
@@ -158,7 +160,7 @@ SMX_API smxStatus_t smxFreeHost(smxHandle_t handle, void *pointer);
 /* Copies in stream order between any two of: host memory, memory of the backend. */
 SMX_API smxStatus_t smxMemcpyAsync(smxHandle_t handle, void *destination, const void *source, size_t bytes);
 /* Scratch memory for calls that need it (smxGetWorkspaceSize). The handle grows its own when a call needs more, which
- * allocates; reserve it beforehand to avoid that. */
+ * allocates; reserve it beforehand to avoid that. What it had before is kept until smxDestroy, so captured graphs stay valid. */
 SMX_API smxStatus_t smxReserveWorkspace(smxHandle_t handle, size_t bytes);
 /* Use the caller's memory of the backend instead; it is never grown: a call that needs more is WORKSPACE_TOO_SMALL.
  * It must stay valid, aligned to 256 bytes, until replaced. (NULL, 0) returns to the handle's own. */
@@ -207,7 +209,8 @@ SMX_API smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *
 
 SMX_API smxStatus_t smxCrossEntropyForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                            const void *x, const smxTargets_t *targets, void *loss, void *lse);
-/* dx_j = gradLoss / divisor * logitScale * (p_j - [j = t]). lse: what the forward call wrote, or NULL to have it recomputed. */
+/* dx_j = gradLoss / divisor * logitScale * (p_j - [j = t]). lse: what the forward call wrote, or NULL to have it recomputed. From a given
+ * lse, p has a relative error of about the spacing of fp32 numbers at lse (1e-3 at |lse| = 1e4); recomputed, it is as exact as ever. */
 SMX_API smxStatus_t smxCrossEntropyBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                             const void *x, const smxTargets_t *targets, const void *lse, const void *gradLoss,
                                             const smxLayout_t *dxLayout, void *dx);
