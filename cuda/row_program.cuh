@@ -79,8 +79,8 @@ template <class T, bool works_on_probabilities> struct reads_logits {
     }
 };
 
-// Half a program: reads a result y and its gradient dy, reduces them to a sum.
-template <class T> struct reads_gradient {
+// Half a program: reads a result y and its gradient dy, reduces them to the sum of Program::term(y, dy).
+template <class T, class Program> struct reads_gradient {
     using element = T;
     using real = real_of<T>;
     using reduction = row_sum<real>;
@@ -95,6 +95,19 @@ template <class T> struct reads_gradient {
     __device__ static constexpr real missing() { return real(0); }
     __device__ real factor() const { return real(1); }
     __device__ line begin(int64_t, bool) const { return {}; }
+
+    template <int n> __device__ __forceinline__ void accumulate(reduction &r, const real (&y)[n], const real (&dy)[n]) const {
+        real part[2] = {real(0), real(0)};
+#pragma unroll
+        for (int j = 0; j < n; j++) part[j % 2] += Program::term(y[j], dy[j]);
+        r.sum += part[0] + part[1];
+    }
+    template <class Lanes, int n> __device__ __forceinline__ reduction reduce(const real (&y)[n], const real (&dy)[n]) const {
+        reduction r = reduction::empty();
+        accumulate(r, y, dy);
+        return Lanes::merge(r, factor());
+    }
+
     __device__ reduction finish(line, reduction r, int64_t, bool) const { return r; }
     __device__ real value_of_element(const reduction &, real x) const { return x; }
     __device__ real scale_of_kept(const reduction &, const reduction &) const { return real(1); }

@@ -3,8 +3,8 @@
 
 namespace smx {
 
-template <class T> struct softmax_program : reads_logits<T, true> {
-    using typename reads_logits<T, true>::real;
+template <class T, bool logarithm> struct forward_program : reads_logits<T, !logarithm> {
+    using typename reads_logits<T, !logarithm>::real;
     static constexpr bool writes = true;
     bool empty_row_is_zero;
 
@@ -17,31 +17,18 @@ template <class T> struct softmax_program : reads_logits<T, true> {
     __device__ line begin(int64_t, bool) const { return {}; }
     __device__ result finish(line, row_state<real> s, int64_t, bool) const {
         result r{distribution<real>::of(s, this->scale)};
-        if (empty_row_is_zero && s.sum == real(0)) r.d.normalizer = real(0);
+        if (empty_row_is_zero && s.sum == real(0)) r.d.normalizer = r.d.ln_sum = real(0); // probability 0, its logarithm -inf
         return r;
     }
-    __device__ real output(const result &, real probability, real, int64_t) const { return probability; }
-};
-
-template <class T> struct log_softmax_program : reads_logits<T, false> {
-    using typename reads_logits<T, false>::real;
-    static constexpr bool writes = true;
-    bool empty_row_is_zero;
-
-    struct line {
-        static constexpr bool skip = false;
-    };
-    struct result {
-        distribution<real> d;
-    };
-    __device__ line begin(int64_t, bool) const { return {}; }
-    __device__ result finish(line, row_state<real> s, int64_t, bool) const {
-        result r{distribution<real>::of(s, this->scale)};
-        if (empty_row_is_zero && s.sum == real(0)) r.d.ln_sum = real(0); // leaves -inf, the logarithm of 0
-        return r;
+    __device__ real output(const result &r, real value, real, int64_t) const {
+        if constexpr (logarithm)
+            return r.d.log_probability(value, this->scale);
+        else
+            return value;
     }
-    __device__ real output(const result &r, real x, real, int64_t) const { return r.d.log_probability(x, this->scale); }
 };
+template <class T> struct softmax_program : forward_program<T, false> {};
+template <class T> struct log_softmax_program : forward_program<T, true> {};
 
 template <template <class> class Program> smxStatus_t run_forward(const smx_call &call) {
     return with_type(call.in.layout.type, [&](auto tag) {

@@ -4,38 +4,16 @@
 namespace smx {
 
 // dx = scale * y * (dy - sum y dy)
-template <class T> struct softmax_gradient_program : reads_gradient<T> {
-    using typename reads_gradient<T>::real;
-
-    template <int n> __device__ __forceinline__ void accumulate(row_sum<real> &r, const real (&y)[n], const real (&dy)[n]) const {
-        real part[2] = {real(0), real(0)};
-#pragma unroll
-        for (int j = 0; j < n; j++) part[j % 2] += y[j] * dy[j];
-        r.sum += part[0] + part[1];
-    }
-    template <class Lanes, int n> __device__ __forceinline__ row_sum<real> reduce(const real (&y)[n], const real (&dy)[n]) const {
-        row_sum<real> r = row_sum<real>::empty();
-        accumulate(r, y, dy);
-        return Lanes::merge(r, real(1));
-    }
+template <class T> struct softmax_gradient_program : reads_gradient<T, softmax_gradient_program<T>> {
+    using real = real_of<T>;
+    __device__ static real term(real y, real dy) { return y * dy; }
     __device__ real output(row_sum<real> dot, real y, real dy, int64_t) const { return this->scale * y * (dy - dot.sum); }
 };
 
 // dx = scale * (dy - exp(y) * sum dy)
-template <class T> struct log_softmax_gradient_program : reads_gradient<T> {
-    using typename reads_gradient<T>::real;
-
-    template <int n> __device__ __forceinline__ void accumulate(row_sum<real> &r, const real (&)[n], const real (&dy)[n]) const {
-        real part[2] = {real(0), real(0)};
-#pragma unroll
-        for (int j = 0; j < n; j++) part[j % 2] += dy[j];
-        r.sum += part[0] + part[1];
-    }
-    template <class Lanes, int n> __device__ __forceinline__ row_sum<real> reduce(const real (&y)[n], const real (&dy)[n]) const {
-        row_sum<real> r = row_sum<real>::empty();
-        accumulate(r, y, dy);
-        return Lanes::merge(r, real(1));
-    }
+template <class T> struct log_softmax_gradient_program : reads_gradient<T, log_softmax_gradient_program<T>> {
+    using real = real_of<T>;
+    __device__ static real term(real, real dy) { return dy; }
     __device__ real output(row_sum<real> total, real y, real dy, int64_t) const {
         return this->scale * (dy - exponential(y, real(0), log2_e<real>) * total.sum);
     }
