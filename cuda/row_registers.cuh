@@ -6,11 +6,15 @@
 
 namespace smx::row_registers {
 
-// Blocks per multiprocessor that the compiler has to leave registers for; 0 leaves it the choice, which is good for all but fp64.
-template <class P> constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : 0;
+// Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice; where that was seen to spill, 128
+// registers a thread are allowed, and all of them for fp64.
+template <class P, int per_block, int per_thread>
+constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1
+                           : per_thread == 32            ? 512 / per_block
+                                                         : 0;
 
 template <class P, int per_row, int per_block, int per_thread>
-__global__ void __launch_bounds__(per_block, min_blocks<P>) kernel(const P program) {
+__global__ void __launch_bounds__(per_block, min_blocks<P, per_block, per_thread>) kernel(const P program) {
     using T = typename P::element;
     using R = typename P::real;
     using reduction = typename P::reduction;

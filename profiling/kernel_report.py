@@ -63,6 +63,16 @@ def parse_ptxas(text):
     return kernels
 
 
+def short_name(demangled):
+    """Without the return type and the parameters; parentheses also occur in template arguments and anonymous namespaces."""
+    depth = 0
+    for at in range(len(demangled) - 1, -1, -1):
+        depth += {")": 1, "(": -1}.get(demangled[at], 0)
+        if depth == 0:
+            return re.sub(r"^void ", "", demangled[:at] if demangled[at] == "(" else demangled)
+    return demangled
+
+
 def report(options, arch, source):
     with tempfile.TemporaryDirectory() as folder:
         cubin = os.path.join(folder, "kernels.cubin")
@@ -76,8 +86,7 @@ def report(options, arch, source):
     plain = subprocess.run(["c++filt"], input="\n".join(kernels), capture_output=True, text=True).stdout.splitlines()
     rows = []
     for (name, resources), readable in zip(kernels.items(), plain):
-        readable = re.sub(r"^void |\(.*$", "", readable)
-        rows.append({**{column: 0 for column in COLUMNS}, **resources, **accesses[name], "arch": arch, "kernel": readable})
+        rows.append({**{column: 0 for column in COLUMNS}, **resources, **accesses[name], "arch": arch, "kernel": short_name(readable)})
     return rows
 
 

@@ -14,7 +14,7 @@ template <class To, class From> To bit_cast(From from) {
     return to;
 }
 
-}  // namespace simt
+} // namespace simt
 
 inline int __float_as_int(float x) { return simt::bit_cast<int>(x); }
 inline unsigned __float_as_uint(float x) { return simt::bit_cast<unsigned>(x); }
@@ -89,7 +89,7 @@ template <class Integer> Integer saturate(double rounded) {
     return static_cast<Integer>(rounded);
 }
 
-}  // namespace simt
+} // namespace simt
 
 inline int __float2int_rn(float x) { return simt::saturate<int>(nearbyintf(x)); }
 inline int __float2int_rz(float x) { return simt::saturate<int>(truncf(x)); }
@@ -107,17 +107,21 @@ namespace simt {
 
 template <class A, class B> using Common = std::enable_if_t<std::is_arithmetic_v<A> && std::is_arithmetic_v<B>, std::common_type_t<A, B>>;
 
-}  // namespace simt
+} // namespace simt
 
 template <class A, class B> constexpr simt::Common<A, B> min(A a, B b) {
     using T = simt::Common<A, B>;
-    if constexpr (std::is_floating_point_v<T>) return std::fmin(static_cast<T>(a), static_cast<T>(b));
-    else return static_cast<T>(b) < static_cast<T>(a) ? static_cast<T>(b) : static_cast<T>(a);
+    if constexpr (std::is_floating_point_v<T>)
+        return std::fmin(static_cast<T>(a), static_cast<T>(b));
+    else
+        return static_cast<T>(b) < static_cast<T>(a) ? static_cast<T>(b) : static_cast<T>(a);
 }
 template <class A, class B> constexpr simt::Common<A, B> max(A a, B b) {
     using T = simt::Common<A, B>;
-    if constexpr (std::is_floating_point_v<T>) return std::fmax(static_cast<T>(a), static_cast<T>(b));
-    else return static_cast<T>(a) < static_cast<T>(b) ? static_cast<T>(b) : static_cast<T>(a);
+    if constexpr (std::is_floating_point_v<T>)
+        return std::fmax(static_cast<T>(a), static_cast<T>(b));
+    else
+        return static_cast<T>(a) < static_cast<T>(b) ? static_cast<T>(b) : static_cast<T>(a);
 }
 
 #define __builtin_assume(x) ((void)0)

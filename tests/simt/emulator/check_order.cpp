@@ -21,9 +21,9 @@ std::vector<uint32_t> past; // everything from clusters before this one is known
 std::vector<OtherClusters> others;
 std::vector<OtherClusters> fenced; // everything known at the thread's last fence
 bool others_in_use = false;
-std::map<const void*, OtherClusters> released; // per atomic variable
+std::map<const void *, OtherClusters> released; // per atomic variable
 
-void join(Known& into, const Known& from) {
+void join(Known &into, const Known &from) {
     if (!from || into == from) return;
     if (!into) {
         into = from;
@@ -33,11 +33,11 @@ void join(Known& into, const Known& from) {
     for (size_t i = 0; i < both->size(); i++) (*both)[i] = std::max((*both)[i], (*from)[i]);
     into = both;
 }
-void join(OtherClusters& into, const OtherClusters& from) {
-    for (const auto& [cluster, clocks] : from) join(into[cluster], clocks);
+void join(OtherClusters &into, const OtherClusters &from) {
+    for (const auto &[cluster, clocks] : from) join(into[cluster], clocks);
 }
 
-}  // namespace
+} // namespace
 
 Stamp now() { return {this_cluster, clock_of[self->cluster_rank]}; }
 bool in_this_launch(Stamp stamp) { return stamp.cluster >= this_launch; }
@@ -73,14 +73,14 @@ void begin_cluster(unsigned threads) {
 
 void grid_dependency() { past[self->cluster_rank] = this_launch; }
 
-void synchronised(Thread* const* threads, unsigned count) {
+void synchronised(Thread *const *threads, unsigned count) {
     const auto rank = [&](unsigned i) { return threads[i]->cluster_rank; };
     auto all = std::make_shared<Clocks>(*known[rank(0)]);
-    const Clocks* last = known[rank(0)].get();
+    const Clocks *last = known[rank(0)].get();
     uint32_t past_of_all = 0;
     for (unsigned i = 0; i < count; i++) {
         past_of_all = std::max(past_of_all, past[rank(i)]);
-        const Clocks* one = known[rank(i)].get();
+        const Clocks *one = known[rank(i)].get();
         if (one == last) continue; // mostly they know the same
         last = one;
         for (size_t j = 0; j < all->size(); j++) (*all)[j] = std::max((*all)[j], (*one)[j]);
@@ -106,14 +106,14 @@ void fence() {
     fenced[me][this_cluster] = mine;
     others_in_use = true;
 }
-void order_atomic(const void* p) {
+void order_atomic(const void *p) {
     const unsigned me = self->cluster_rank;
-    OtherClusters& before = released[p];
-    for (const auto& [cluster, clocks] : before) {
+    OtherClusters &before = released[p];
+    for (const auto &[cluster, clocks] : before) {
         others_in_use = true;
         join(cluster == this_cluster ? known[me] : others[me][cluster], clocks);
     }
     join(before, fenced[me]);
 }
 
-}  // namespace simt::check
+} // namespace simt::check

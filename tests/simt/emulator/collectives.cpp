@@ -18,16 +18,17 @@ template <class F> void for_lanes(unsigned lanes, F f) {
     for (; lanes; lanes &= lanes - 1) f(static_cast<unsigned>(__builtin_ctz(lanes)));
 }
 
-void shuffle_lanes(Warp& warp, const Group& group) {
+void shuffle_lanes(Warp &warp, const Group &group) {
     for_lanes(group.arrived, [&](unsigned lane) {
         const int source = warp.source[lane];
         if (source < 0 || source > 31 || !(group.arrived >> source & 1))
-            fail(group.site, "%s(mask=0x%08x): lane %u reads lane %d, which is not taking part", op_name(group.op), group.mask, lane, source);
+            fail(group.site, "%s(mask=0x%08x): lane %u reads lane %d, which is not taking part", op_name(group.op), group.mask, lane,
+                 source);
         warp.out[lane] = warp.in[source];
     });
 }
 
-void match_lanes(Warp& warp, const Group& group) {
+void match_lanes(Warp &warp, const Group &group) {
     for_lanes(group.arrived, [&](unsigned lane) {
         unsigned equal = 0;
         for_lanes(group.arrived, [&](unsigned other) { equal |= unsigned{warp.in[other] == warp.in[lane]} << other; });
@@ -39,8 +40,10 @@ void match_lanes(Warp& warp, const Group& group) {
 unsigned combine(Op op, unsigned a, unsigned b) {
     const int signed_a = static_cast<int>(a), signed_b = static_cast<int>(b);
     switch (op) {
-    case Op::Any: case Op::ReduceOr: return a | b;
-    case Op::All: case Op::ReduceAnd: return a & b;
+    case Op::Any:
+    case Op::ReduceOr: return a | b;
+    case Op::All:
+    case Op::ReduceAnd: return a & b;
     case Op::ReduceAdd: return a + b;
     case Op::ReduceXor: return a ^ b;
     case Op::ReduceMinUnsigned: return a < b ? a : b;
@@ -50,31 +53,34 @@ unsigned combine(Op op, unsigned a, unsigned b) {
     default: abort();
     }
 }
-void reduce_lanes(Warp& warp, const Group& group) {
+void reduce_lanes(Warp &warp, const Group &group) {
     const unsigned first = static_cast<unsigned>(__builtin_ctz(group.arrived));
     unsigned result = 0;
     if (group.op == Op::Ballot) {
         for_lanes(group.arrived, [&](unsigned lane) { result |= static_cast<unsigned>(warp.in[lane]) << lane; });
     } else {
         result = static_cast<unsigned>(warp.in[first]);
-        for_lanes(group.arrived & (group.arrived - 1), [&](unsigned lane) {
-            result = combine(group.op, result, static_cast<unsigned>(warp.in[lane]));
-        });
+        for_lanes(group.arrived & (group.arrived - 1),
+                  [&](unsigned lane) { result = combine(group.op, result, static_cast<unsigned>(warp.in[lane])); });
     }
     for_lanes(group.arrived, [&](unsigned lane) { warp.out[lane] = result; });
 }
 
 // All lanes named in the mask that still exist have arrived: exchanges their values and wakes them.
-void complete(Block& block, Warp& warp, Group& group) {
-    Thread* threads = &block.threads[static_cast<size_t>(&warp - block.warps.data()) * 32];
+void complete(Block &block, Warp &warp, Group &group) {
+    Thread *threads = &block.threads[static_cast<size_t>(&warp - block.warps.data()) * 32];
     switch (group.op) {
     case Op::SyncWarp: break;
-    case Op::Shfl: case Op::ShflUp: case Op::ShflDown: case Op::ShflXor: shuffle_lanes(warp, group); break;
-    case Op::MatchAny: case Op::MatchAll: match_lanes(warp, group); break;
+    case Op::Shfl:
+    case Op::ShflUp:
+    case Op::ShflDown:
+    case Op::ShflXor: shuffle_lanes(warp, group); break;
+    case Op::MatchAny:
+    case Op::MatchAll: match_lanes(warp, group); break;
     default: reduce_lanes(warp, group);
     }
     if (hooks.synchronised && group.op == Op::SyncWarp) { // shuffles and votes order no memory
-        Thread* part[32];
+        Thread *part[32];
         unsigned count = 0;
         for_lanes(group.arrived, [&](unsigned lane) { part[count++] = threads + lane; });
         hooks.synchronised(part, count);
@@ -85,11 +91,11 @@ void complete(Block& block, Warp& warp, Group& group) {
     group = warp.groups[--warp.group_count];
 }
 
-unsigned expected(const Warp& warp, unsigned mask) { return mask & warp.present & ~warp.exited; }
+unsigned expected(const Warp &warp, unsigned mask) { return mask & warp.present & ~warp.exited; }
 
-Group& find_group(Warp& warp, Op op, unsigned mask, Site site) {
+Group &find_group(Warp &warp, Op op, unsigned mask, Site site) {
     for (unsigned i = 0; i < warp.group_count; i++) {
-        Group& group = warp.groups[i];
+        Group &group = warp.groups[i];
         if (group.op != op || group.mask != mask) continue;
         check_site(group.site, site, op);
         return group;
@@ -97,57 +103,61 @@ Group& find_group(Warp& warp, Op op, unsigned mask, Site site) {
     return warp.groups[warp.group_count++] = Group{op, mask, 0, site};
 }
 
-}  // namespace
+} // namespace
 
 uint64_t warp_collective(Op op, unsigned mask, int source_lane, uint64_t value, Site site) {
-    Thread& thread = *self;
-    Warp& warp = thread.block->warps[thread.warp];
+    Thread &thread = *self;
+    Warp &warp = thread.block->warps[thread.warp];
     if (!(mask >> thread.lane & 1)) fail(site, "%s(mask=0x%08x): the calling lane %u is not in the mask", op_name(op), mask, thread.lane);
     warp.in[thread.lane] = value;
     warp.source[thread.lane] = source_lane;
     thread.mask = mask;
-    Group& group = find_group(warp, op, mask, site);
+    Group &group = find_group(warp, op, mask, site);
     group.arrived |= 1u << thread.lane;
-    if (group.arrived == expected(warp, mask)) complete(*thread.block, warp, group);
-    else wait_in(op, site);
+    if (group.arrived == expected(warp, mask))
+        complete(*thread.block, warp, group);
+    else
+        wait_in(op, site);
     return warp.out[thread.lane];
 }
 
-void check_groups(Block& block, Warp& warp) {
+void check_groups(Block &block, Warp &warp) {
     for (unsigned i = 0; i < warp.group_count;) {
-        Group& group = warp.groups[i];
-        if (group.arrived == expected(warp, group.mask)) complete(block, warp, group); // puts another group in its place
-        else i++;
+        Group &group = warp.groups[i];
+        if (group.arrived == expected(warp, group.mask))
+            complete(block, warp, group); // puts another group in its place
+        else
+            i++;
     }
 }
 
 unsigned active_lanes() {
-    const Warp& warp = self->block->warps[self->warp];
+    const Warp &warp = self->block->warps[self->warp];
     return warp.present & ~warp.exited;
 }
 
 // ---- __syncthreads
 
-void check_block_barrier(Block& block) {
+void check_block_barrier(Block &block) {
     if (!block.arrived || block.arrived != block.live) return; // threads that have exited do not count, as on the device
     block.result = block.op == Op::SyncCount ? block.count
-                 : block.op == Op::SyncAnd   ? block.count == static_cast<int>(block.arrived)
+                   : block.op == Op::SyncAnd ? block.count == static_cast<int>(block.arrived)
                                              : block.count != 0;
     block.arrived = 0;
     block.count = 0;
     if (hooks.synchronised) {
-        static std::vector<Thread*> part;
+        static std::vector<Thread *> part;
         part.clear();
-        for (Thread& thread : block.threads)
+        for (Thread &thread : block.threads)
             if (thread.state != Thread::Exited) part.push_back(&thread);
         hooks.synchronised(part.data(), static_cast<unsigned>(part.size()));
     }
-    for (Thread& thread : block.threads)
+    for (Thread &thread : block.threads)
         if (thread.state == Thread::Waiting) machine.ready.push(&thread);
 }
 
 int block_sync(Op op, int predicate, Site site) {
-    Block& block = *self->block;
+    Block &block = *self->block;
     if (!block.arrived) {
         block.op = op;
         block.site = site;
@@ -159,8 +169,10 @@ int block_sync(Op op, int predicate, Site site) {
     }
     block.arrived++;
     block.count += predicate != 0;
-    if (block.arrived == block.live) check_block_barrier(block);
-    else wait_in(op, site);
+    if (block.arrived == block.live)
+        check_block_barrier(block);
+    else
+        wait_in(op, site);
     return block.result; // the next barrier cannot end before this thread has arrived there
 }
 
@@ -171,22 +183,22 @@ void check_cluster_barrier() {
     machine.cluster_phase++;
     machine.cluster_arrived = 0;
     if (hooks.synchronised) {
-        std::vector<Thread*> part;
-        for (Block& block : machine.blocks)
-            for (Thread& thread : block.threads)
+        std::vector<Thread *> part;
+        for (Block &block : machine.blocks)
+            for (Thread &thread : block.threads)
                 if (thread.state != Thread::Exited) part.push_back(&thread);
         hooks.synchronised(part.data(), static_cast<unsigned>(part.size()));
     }
-    for (Block& block : machine.blocks)
-        for (Thread& thread : block.threads)
+    for (Block &block : machine.blocks)
+        for (Thread &thread : block.threads)
             if (thread.state == Thread::Waiting && thread.op == Op::ClusterWait) machine.ready.push(&thread);
 }
-void cluster_arrive(const char*, int) {
+void cluster_arrive(const char *, int) {
     self->cluster_phase = machine.cluster_phase;
     machine.cluster_arrived++;
     check_cluster_barrier();
 }
-void cluster_wait(const char* file_, int line_) {
+void cluster_wait(const char *file_, int line_) {
     while (machine.cluster_phase == self->cluster_phase) wait_in(Op::ClusterWait, SIMT_SITE);
 }
 unsigned cluster_blocks() { return static_cast<unsigned>(machine.blocks.size()); }
@@ -196,4 +208,4 @@ void grid_dependency_synchronize() {
     if (hooks.grid_dependency) hooks.grid_dependency();
 }
 
-}  // namespace simt
+} // namespace simt

@@ -17,9 +17,9 @@ namespace simt {
 template <class T> T shuffle(Op op, unsigned mask, T value, int source_lane, Site site) {
     static_assert(sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8, "CUDA has no such shuffle");
     uint64_t bits = 0;
-    memcpy(&bits, static_cast<const void*>(&value), sizeof value);
+    memcpy(&bits, static_cast<const void *>(&value), sizeof value);
     bits = warp_collective(op, mask, source_lane, bits, site);
-    memcpy(static_cast<void*>(&value), &bits, sizeof value);
+    memcpy(static_cast<void *>(&value), &bits, sizeof value);
     return value;
 }
 inline unsigned vote(Op op, unsigned mask, uint64_t value, Site site) {
@@ -27,7 +27,7 @@ inline unsigned vote(Op op, unsigned mask, uint64_t value, Site site) {
 }
 inline int lane() { return static_cast<int>(self->lane); }
 
-}  // namespace simt
+} // namespace simt
 
 // A lane whose source lies outside its segment of `width` lanes keeps its own value.
 template <class T> T __shfl_sync(unsigned mask, T value, int source, int width = 32, SIMT_AT) {
@@ -60,12 +60,12 @@ template <class T> uint64_t match_bits(T value) {
     return bits;
 }
 
-}  // namespace simt
+} // namespace simt
 
 template <class T> unsigned __match_any_sync(unsigned mask, T value, SIMT_AT) {
     return simt::vote(simt::Op::MatchAny, mask, simt::match_bits(value), SIMT_SITE);
 }
-template <class T> unsigned __match_all_sync(unsigned mask, T value, int* all_equal, SIMT_AT) {
+template <class T> unsigned __match_all_sync(unsigned mask, T value, int *all_equal, SIMT_AT) {
     const unsigned lanes = simt::vote(simt::Op::MatchAll, mask, simt::match_bits(value), SIMT_SITE);
     *all_equal = lanes != 0;
     return lanes;
@@ -78,7 +78,7 @@ inline int reduce(Op op, unsigned mask, int value, Site site) {
     return static_cast<int>(vote(op, mask, static_cast<unsigned>(value), site));
 }
 
-}  // namespace simt
+} // namespace simt
 
 inline unsigned __reduce_add_sync(unsigned mask, unsigned v, SIMT_AT) { return simt::reduce(simt::Op::ReduceAdd, mask, v, SIMT_SITE); }
 inline int __reduce_add_sync(unsigned mask, int v, SIMT_AT) { return simt::reduce(simt::Op::ReduceAdd, mask, v, SIMT_SITE); }

@@ -16,11 +16,11 @@ const Device devices[] = {
     {90, 227 * KiB, 228 * KiB, 48 * KiB, KiB, 2048, 32, 50 * MiB, true},
 };
 
-}  // namespace
+} // namespace
 
-const Device& device() {
-    static const Device* const chosen = [] {
-        for (const Device& d : devices)
+const Device &device() {
+    static const Device *const chosen = [] {
+        for (const Device &d : devices)
             if (d.capability == options().capability) return &d;
         fprintf(stderr, "simt: SIMT_CC=%d is none of 75, 80, 90\n", options().capability);
         abort();
@@ -28,4 +28,4 @@ const Device& device() {
     return *chosen;
 }
 
-}  // namespace simt
+} // namespace simt

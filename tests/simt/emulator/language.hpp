@@ -26,15 +26,16 @@ constexpr int warpSize = 32;
 namespace simt {
 
 struct Site { // a line of device code, for messages
-    const char* file;
+    const char *file;
     int line;
 };
 
 template <class T> struct Identity { using type = T; };
 template <class T> using Same = typename Identity<T>::type; // a parameter that T is not deduced from
 
-}  // namespace simt
+} // namespace simt
 
 // Default arguments that name the caller's line, and the Site made of them.
 #define SIMT_AT const char *file_ = __builtin_FILE(), int line_ = __builtin_LINE()
-#define SIMT_SITE ::simt::Site{file_, line_}
+#define SIMT_SITE \
+    ::simt::Site { file_, line_ }

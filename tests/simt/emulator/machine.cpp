@@ -10,7 +10,7 @@ dim3 blockDim, gridDim;
 
 namespace simt {
 
-__thread Thread* self = nullptr;
+__thread Thread *self = nullptr;
 Machine machine;
 Hooks hooks;
 
@@ -22,14 +22,14 @@ unsigned volume(dim3 d) { return d.x * d.y * d.z; }
 // is a plain loop over its threads.
 void run_threads() {
     for (;;) {
-        Thread& thread = *self;
-        Fiber& fiber = *thread.fiber;
-        Block& block = *thread.block;
+        Thread &thread = *self;
+        Fiber &fiber = *thread.fiber;
+        Block &block = *thread.block;
         (*machine.body)();
         thread.state = Thread::Exited;
         block.live--;
         machine.cluster_live--;
-        Warp& warp = block.warps[thread.warp];
+        Warp &warp = block.warps[thread.warp];
         warp.exited |= 1u << thread.lane;
         if (warp.group_count) check_groups(block, warp);
         check_block_barrier(block);
@@ -37,7 +37,7 @@ void run_threads() {
         if (!block.live) close_shared_memory(block);
 
         thread.fiber = nullptr;
-        Thread* next = machine.ready.pop();
+        Thread *next = machine.ready.pop();
         if (next && !next->fiber) {
             next->fiber = &fiber;
             self = next;
@@ -54,13 +54,13 @@ void run_threads() {
 void prepare_blocks(unsigned count, unsigned threads) {
     machine.blocks.resize(count);
     for (unsigned b = 0; b < count; b++) {
-        Block& block = machine.blocks[b];
+        Block &block = machine.blocks[b];
         block.cluster_rank = b;
         block.threads.assign(threads, Thread{});
         block.warps.resize((threads + 31) / 32);
-        for (Warp& warp : block.warps) warp.present = 0;
+        for (Warp &warp : block.warps) warp.present = 0;
         for (unsigned rank = 0; rank < threads; rank++) {
-            Thread& thread = block.threads[rank];
+            Thread &thread = block.threads[rank];
             thread.index = {rank % blockDim.x, rank / blockDim.x % blockDim.y, rank / (blockDim.x * blockDim.y)};
             thread.warp = static_cast<uint8_t>(rank / 32);
             thread.lane = static_cast<uint8_t>(rank % 32);
@@ -71,15 +71,15 @@ void prepare_blocks(unsigned count, unsigned threads) {
     }
 }
 
-void begin_block(Block& block, dim3 first, dim3 cluster) {
+void begin_block(Block &block, dim3 first, dim3 cluster) {
     const unsigned rank = block.cluster_rank;
     block.index = {first.x + rank % cluster.x, first.y + rank / cluster.x % cluster.y, first.z + rank / (cluster.x * cluster.y)};
     block.live = static_cast<unsigned>(block.threads.size());
     block.arrived = 0;
     block.count = 0;
-    for (Warp& warp : block.warps) warp.exited = warp.group_count = 0;
+    for (Warp &warp : block.warps) warp.exited = warp.group_count = 0;
     open_shared_memory(block);
-    for (Thread& thread : block.threads) {
+    for (Thread &thread : block.threads) {
         thread.op = Op::None;
         machine.ready.push(&thread);
     }
@@ -91,7 +91,7 @@ void run_cluster(dim3 first, dim3 cluster) {
     machine.cluster_arrived = machine.cluster_phase = 0;
     machine.ready.clear();
     if (hooks.begin_cluster) hooks.begin_cluster(threads);
-    for (Block& block : machine.blocks) begin_block(block, first, cluster);
+    for (Block &block : machine.blocks) begin_block(block, first, cluster);
     switch_to(host_fiber, &machine.host_stack_pointer, machine.ready.pop()); // back when nobody can go on, or on failure
     self = nullptr;
     if (machine.failed || !machine.cluster_live) return;
@@ -101,7 +101,7 @@ void run_cluster(dim3 first, dim3 cluster) {
 
 // Numbers 0 .. count-1 in order, or, with a seed, each once in another order: i -> (i * step + start) mod count.
 class Order {
-public:
+  public:
     Order(uint64_t count, bool random) : count_(count) {
         if (!random || count < 2) return;
         start_ = machine.ready.draw() % count;
@@ -110,21 +110,21 @@ public:
     }
     uint64_t operator[](uint64_t i) const { return static_cast<uint64_t>((static_cast<unsigned __int128>(i) * step_ + start_) % count_); }
 
-private:
+  private:
     uint64_t count_, start_ = 0, step_ = 1;
 };
 
-}  // namespace
+} // namespace
 
 void yield_thread() {
-    Thread& thread = *self;
+    Thread &thread = *self;
     machine.ready.push(&thread);
     thread.op = Op::Yield;
-    Thread* next = machine.ready.pop();
+    Thread *next = machine.ready.pop();
     if (next != &thread) switch_to(*thread.fiber, &thread.stack_pointer, next);
 }
 
-void fail(Site site, const char* format, ...) {
+void fail(Site site, const char *format, ...) {
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
@@ -135,7 +135,7 @@ void fail(Site site, const char* format, ...) {
         fprintf(stderr, "simt: %s%s\n", text, at.c_str());
         abort();
     }
-    Thread& thread = *self;
+    Thread &thread = *self;
     thread.op = Op::None; // it does not wait
     machine.error = describe(thread) + ": " + text + at;
     machine.failed = true;
@@ -143,7 +143,7 @@ void fail(Site site, const char* format, ...) {
     abort();
 }
 
-cudaError_t run(const Launch& launch) {
+cudaError_t run(const Launch &launch) {
     gridDim = launch.grid;
     blockDim = launch.block;
     const unsigned cluster_size = volume(launch.cluster), threads = volume(launch.block);
@@ -161,13 +161,14 @@ cudaError_t run(const Launch& launch) {
     for (uint64_t i = 0; i < x * y * z && !machine.failed; i++) {
         const uint64_t c = order[i];
         run_cluster(dim3(static_cast<unsigned>(c % x) * size.x, static_cast<unsigned>(c / x % y) * size.y,
-                         static_cast<unsigned>(c / (x * y)) * size.z), size);
+                         static_cast<unsigned>(c / (x * y)) * size.z),
+                    size);
     }
     if (!machine.failed) return cudaSuccess;
     abandon_fibers();
-    for (Block& block : machine.blocks) close_shared_memory(block);
+    for (Block &block : machine.blocks) close_shared_memory(block);
     fprintf(stderr, "simt: %s\n", machine.error.c_str());
     return cudaErrorLaunchFailure;
 }
 
-}  // namespace simt
+} // namespace simt

@@ -27,8 +27,8 @@ struct Warp {
 struct Block {
     uint3 index{};
     unsigned cluster_rank = 0;
-    unsigned live = 0; // threads that have not exited
-    char* arena = nullptr; // its shared memory
+    unsigned live = 0;     // threads that have not exited
+    char *arena = nullptr; // its shared memory
     std::vector<Thread> threads;
     std::vector<Warp> warps;
     // __syncthreads and its relatives
@@ -41,7 +41,7 @@ struct Block {
 
 // Threads that can go on: first come, first served, or drawn at random.
 class ReadyQueue {
-public:
+  public:
     void start(unsigned threads, uint64_t seed) {
         unsigned size = 1;
         while (size < threads) size *= 2;
@@ -51,13 +51,13 @@ public:
         random_ = seed;
     }
     void clear() { first_ = last_ = 0; }
-    void push(Thread* thread) { // a thread is here at most once: the ring cannot overflow
+    void push(Thread *thread) { // a thread is here at most once: the ring cannot overflow
         thread->state = Thread::Ready;
         ring_[last_++ & mask_] = thread;
     }
-    Thread* pop() { // NULL: nobody
+    Thread *pop() { // NULL: nobody
         if (first_ == last_) return nullptr;
-        Thread*& front = ring_[first_++ & mask_];
+        Thread *&front = ring_[first_++ & mask_];
         if (random_) std::swap(front, ring_[(first_ - 1 + draw() % (last_ - first_ + 1)) & mask_]);
         return front;
     }
@@ -67,8 +67,8 @@ public:
         return random_ ^= random_ << 17;
     }
 
-private:
-    std::vector<Thread*> ring_;
+  private:
+    std::vector<Thread *> ring_;
     unsigned mask_ = 0;
     unsigned first_ = 0, last_ = 0; // count up for ever; only their difference and low bits matter
     uint64_t random_ = 0;           // 0: no random order
@@ -85,21 +85,21 @@ struct Machine {
     std::recursive_mutex mutex; // held by every call of the runtime, and so by every launch
     std::vector<Block> blocks;  // of the cluster that runs
     ReadyQueue ready;
-    const std::function<void()>* body = nullptr;
+    const std::function<void()> *body = nullptr;
     unsigned cluster_live = 0, cluster_arrived = 0, cluster_phase = 0;
-    void* host_stack_pointer = nullptr;
+    void *host_stack_pointer = nullptr;
     bool failed = false;
     std::string error; // why the last launch failed
 };
 extern Machine machine;
 
-cudaError_t run(const Launch& launch);
+cudaError_t run(const Launch &launch);
 
 // Hands the processor over, to the OS thread if next is NULL; returns when the thread that `save` belongs to is resumed.
 // Inlined, with what follows, for the sake of switch_stack().
-__attribute__((always_inline)) inline void switch_to(Fiber& here, void** save, Thread* next) {
-    Fiber* there = &host_fiber;
-    void* load = machine.host_stack_pointer;
+__attribute__((always_inline)) inline void switch_to(Fiber &here, void **save, Thread *next) {
+    Fiber *there = &host_fiber;
+    void *load = machine.host_stack_pointer;
     self = next;
     if (next) {
         if (!next->fiber) {
@@ -116,7 +116,7 @@ __attribute__((always_inline)) inline void switch_to(Fiber& here, void** save, T
     after_switch(here.fake_stack);
 }
 __attribute__((always_inline)) inline void wait_in(Op op, Site site) {
-    Thread& thread = *self;
+    Thread &thread = *self;
     thread.state = Thread::Waiting;
     thread.op = op;
     thread.file = site.file;
@@ -124,18 +124,18 @@ __attribute__((always_inline)) inline void wait_in(Op op, Site site) {
     switch_to(*thread.fiber, &thread.stack_pointer, machine.ready.pop());
 }
 
-void check_groups(Block& block, Warp& warp); // a lane has exited: others may have waited for it alone
-void check_block_barrier(Block& block);
+void check_groups(Block &block, Warp &warp); // a lane has exited: others may have waited for it alone
+void check_block_barrier(Block &block);
 void check_cluster_barrier();
 
-std::string describe(const Thread& thread);
+std::string describe(const Thread &thread);
 std::string describe_deadlock();
-const char* op_name(Op op);
+const char *op_name(Op op);
 
 // ---- shared memory
 void start_shared_memory(size_t dynamic_bytes, unsigned blocks); // of a launch; hands out the arenas
-void open_shared_memory(Block& block);                           // a block begins: every byte is new
-void close_shared_memory(Block& block);                          // it has ended: access from other blocks is an error
+void open_shared_memory(Block &block);                           // a block begins: every byte is new
+void close_shared_memory(Block &block);                          // it has ended: access from other blocks is an error
 
 // ---- the race checker, in builds that have one
 enum class Memory { Forget, Uninitialised, Initialised, OffLimits, SharedUninitialised };
@@ -143,13 +143,13 @@ enum class Access { Read, ReadNonCoherent, Write, Atomic };
 struct Hooks {
     void (*begin_launch)(bool programmatic) = nullptr;
     void (*begin_cluster)(unsigned threads) = nullptr;
-    void (*synchronised)(Thread* const* threads, unsigned count) = nullptr; // these threads, so that memory is ordered
-    void (*memory)(const void* p, size_t n, Memory what) = nullptr;
+    void (*synchronised)(Thread *const *threads, unsigned count) = nullptr; // these threads, so that memory is ordered
+    void (*memory)(const void *p, size_t n, Memory what) = nullptr;
     // Atomics and accesses with a cache hint; of the others the compiler tells the checker.
-    void (*access)(const void* p, size_t n, Access what, const void* caller) = nullptr;
+    void (*access)(const void *p, size_t n, Access what, const void *caller) = nullptr;
     void (*fence)() = nullptr;
     void (*grid_dependency)() = nullptr;
 };
 extern Hooks hooks;
 
-}  // namespace simt
+} // namespace simt

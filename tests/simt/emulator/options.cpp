@@ -8,8 +8,8 @@ namespace simt {
 
 namespace {
 
-uint64_t number(const char* name, uint64_t otherwise) {
-    const char* text = getenv(name);
+uint64_t number(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
     return text && *text ? strtoull(text, nullptr, 0) : otherwise;
 }
 
@@ -27,11 +27,11 @@ Options read_environment() {
     return o;
 }
 
-}  // namespace
+} // namespace
 
-const Options& options() {
+const Options &options() {
     static const Options o = read_environment();
     return o;
 }
 
-}  // namespace simt
+} // namespace simt

@@ -3,7 +3,7 @@
 
 namespace simt {
 
-const char* op_name(Op op) {
+const char *op_name(Op op) {
     switch (op) {
     case Op::None: return "nothing";
     case Op::Yield: return "__nanosleep";
@@ -34,7 +34,7 @@ const char* op_name(Op op) {
     return "?";
 }
 
-std::string describe(const Thread& thread) {
+std::string describe(const Thread &thread) {
     const uint3 b = thread.block->index, t = thread.index;
     char text[512];
     int n = snprintf(text, sizeof text, "block (%u,%u,%u) thread (%u,%u,%u) [warp %u lane %u]", b.x, b.y, b.z, t.x, t.y, t.z, thread.warp,
@@ -52,19 +52,19 @@ std::string describe(const Thread& thread) {
 
 // One line per run of threads in the same place.
 std::string describe_deadlock() {
-    const auto same_place = [](const Thread& a, const Thread& b) {
+    const auto same_place = [](const Thread &a, const Thread &b) {
         return a.block == b.block && a.state == b.state && a.op == b.op && a.mask == b.mask && a.line == b.line;
     };
     constexpr int most_lines = 12;
     std::string text = "deadlock: no thread can go on";
-    const Thread* shown = nullptr;
+    const Thread *shown = nullptr;
     unsigned lines = 0, skipped = 0;
     const auto end_run = [&] {
         if (skipped) text += "\n      ... and " + std::to_string(skipped) + " after it in the same place";
         skipped = 0;
     };
-    for (const Block& block : machine.blocks)
-        for (const Thread& thread : block.threads) {
+    for (const Block &block : machine.blocks)
+        for (const Thread &thread : block.threads) {
             if (shown && same_place(*shown, thread)) {
                 skipped++;
                 continue;
@@ -78,4 +78,4 @@ std::string describe_deadlock() {
     return text;
 }
 
-}  // namespace simt
+} // namespace simt

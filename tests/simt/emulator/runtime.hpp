@@ -15,7 +15,7 @@ extern Counters counters;
 
 cudaError_t note(cudaError_t error); // remembers it as this OS thread's last error
 // Says why on stderr and for cudaGetErrorString; returns the error.
-cudaError_t refuse(cudaError_t error, const char* format, ...) __attribute__((format(printf, 2, 3)));
+cudaError_t refuse(cudaError_t error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 cudaError_t device_error(); // why no call can succeed: no device, no driver, or a kernel that failed; cudaSuccess: none
 void break_device(cudaError_t error);
 
@@ -41,22 +41,22 @@ Work::Kind last_work(cudaStream_t stream);
 // ---- capture (runtime_graph.cpp)
 
 // Calls that CUDA forbids while a capture goes on, which they make invalid.
-cudaError_t forbidden_while_capturing(const char* function);
-cudaError_t forbidden_on_captured(cudaStream_t stream, const char* function);
+cudaError_t forbidden_while_capturing(const char *function);
+cudaError_t forbidden_on_captured(cudaStream_t stream, const char *function);
 cudaError_t forbidden_on_legacy_stream();
 
 // ---- memory (runtime_memory.cpp)
 
 // NULL: fine as a kernel argument; else what is wrong with it.
-const char* bad_kernel_pointer(const void* p);
+const char *bad_kernel_pointer(const void *p);
 
 // While it lives, device memory may be touched; in the asan build host code may not, as on a real system.
 class DeviceMemoryAccess {
-public:
+  public:
     DeviceMemoryAccess();
     ~DeviceMemoryAccess();
-    DeviceMemoryAccess(const DeviceMemoryAccess&) = delete;
-    DeviceMemoryAccess& operator=(const DeviceMemoryAccess&) = delete;
+    DeviceMemoryAccess(const DeviceMemoryAccess &) = delete;
+    DeviceMemoryAccess &operator=(const DeviceMemoryAccess &) = delete;
 };
 
-}  // namespace simt
+} // namespace simt

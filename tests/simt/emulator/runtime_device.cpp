@@ -12,29 +12,29 @@ thread_local int chosen_device = 0;
 bool no_such_device(int ordinal) { return ordinal < 0 || ordinal >= options().devices; }
 int as_int(size_t n) { return static_cast<int>(n); }
 
-}  // namespace
+} // namespace
 
 int current_device() { return chosen_device; }
 
-}  // namespace simt
+} // namespace simt
 
 using namespace simt;
 
 extern "C" {
 
-cudaError_t cudaDriverGetVersion(int* version) {
+cudaError_t cudaDriverGetVersion(int *version) {
     *version = options().driver ? CUDART_VERSION : 0;
     return cudaSuccess;
 }
-cudaError_t cudaRuntimeGetVersion(int* version) {
+cudaError_t cudaRuntimeGetVersion(int *version) {
     *version = CUDART_VERSION;
     return cudaSuccess;
 }
-cudaError_t cudaGetDeviceCount(int* count) {
+cudaError_t cudaGetDeviceCount(int *count) {
     if (options().driver) *count = std::max(options().devices, 0); // without a driver it is left alone
     return call([] { return cudaSuccess; });
 }
-cudaError_t cudaGetDevice(int* ordinal) {
+cudaError_t cudaGetDevice(int *ordinal) {
     return call([&] {
         *ordinal = chosen_device;
         return cudaSuccess;
@@ -48,10 +48,10 @@ cudaError_t cudaSetDevice(int ordinal) {
     });
 }
 
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ordinal) {
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int ordinal) {
     return call([&] {
         if (no_such_device(ordinal)) return cudaErrorInvalidDevice;
-        const Device& d = device();
+        const Device &d = device();
         switch (attribute) {
         case cudaDevAttrComputeCapabilityMajor: *value = d.capability / 10; break;
         case cudaDevAttrComputeCapabilityMinor: *value = d.capability % 10; break;
@@ -62,29 +62,34 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ord
         case cudaDevAttrReservedSharedMemoryPerBlock: *value = as_int(d.shared_reserved); break;
         case cudaDevAttrL2CacheSize: *value = as_int(d.l2); break;
         case cudaDevAttrMaxThreadsPerBlock: *value = 1024; break;
-        case cudaDevAttrMaxBlockDimX: case cudaDevAttrMaxBlockDimY: *value = 1024; break;
+        case cudaDevAttrMaxBlockDimX:
+        case cudaDevAttrMaxBlockDimY: *value = 1024; break;
         case cudaDevAttrMaxBlockDimZ: *value = 64; break;
         case cudaDevAttrMaxGridDimX: *value = 0x7fffffff; break;
-        case cudaDevAttrMaxGridDimY: case cudaDevAttrMaxGridDimZ: *value = 65535; break;
+        case cudaDevAttrMaxGridDimY:
+        case cudaDevAttrMaxGridDimZ: *value = 65535; break;
         case cudaDevAttrMaxThreadsPerMultiProcessor: *value = d.threads_per_sm; break;
         case cudaDevAttrMaxBlocksPerMultiprocessor: *value = d.blocks_per_sm; break;
-        case cudaDevAttrMaxRegistersPerBlock: case cudaDevAttrMaxRegistersPerMultiprocessor: *value = 65536; break;
+        case cudaDevAttrMaxRegistersPerBlock:
+        case cudaDevAttrMaxRegistersPerMultiprocessor: *value = 65536; break;
         case cudaDevAttrWarpSize: *value = 32; break;
         case cudaDevAttrClockRate: *value = 1755000; break;
         case cudaDevAttrClusterLaunch: *value = d.clusters; break;
         case cudaDevAttrCooperativeLaunch: *value = 0; break; // the emulator runs one block after the other
-        case cudaDevAttrMemoryPoolsSupported: case cudaDevAttrUnifiedAddressing: *value = 1; break;
-        case cudaDevAttrConcurrentManagedAccess: case cudaDevAttrManagedMemory: *value = 0; break;
+        case cudaDevAttrMemoryPoolsSupported:
+        case cudaDevAttrUnifiedAddressing: *value = 1; break;
+        case cudaDevAttrConcurrentManagedAccess:
+        case cudaDevAttrManagedMemory: *value = 0; break;
         default: return refuse(cudaErrorInvalidValue, "cudaDeviceGetAttribute: attribute %d is not modelled", static_cast<int>(attribute));
         }
         return cudaSuccess;
     });
 }
 
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int ordinal) {
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int ordinal) {
     return call([&] {
         if (no_such_device(ordinal)) return cudaErrorInvalidDevice;
-        const Device& d = device();
+        const Device &d = device();
         memset(p, 0, sizeof *p);
         snprintf(p->name, sizeof p->name, "emulated sm_%d", d.capability);
         p->major = d.capability / 10;
@@ -110,7 +115,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int ordinal) {
     });
 }
 
-cudaError_t cudaDeviceGetPCIBusId(char* text, int capacity, int ordinal) {
+cudaError_t cudaDeviceGetPCIBusId(char *text, int capacity, int ordinal) {
     return call([&] {
         if (no_such_device(ordinal)) return cudaErrorInvalidDevice;
         snprintf(text, static_cast<size_t>(capacity), "0000:%02x:00.0", static_cast<unsigned>(ordinal));
@@ -118,4 +123,4 @@ cudaError_t cudaDeviceGetPCIBusId(char* text, int capacity, int ordinal) {
     });
 }
 
-}  // extern "C"
+} // extern "C"

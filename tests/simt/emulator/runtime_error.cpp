@@ -35,8 +35,7 @@ const ErrorText error_texts[] = {
     {cudaErrorInvalidClusterSize, "cudaErrorInvalidClusterSize", "invalid cluster size"},
     {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
     {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported", "operation not permitted when stream is capturing"},
-    {cudaErrorStreamCaptureInvalidated, "cudaErrorStreamCaptureInvalidated",
-     "operation failed due to a previous error during capture"},
+    {cudaErrorStreamCaptureInvalidated, "cudaErrorStreamCaptureInvalidated", "operation failed due to a previous error during capture"},
     {cudaErrorStreamCaptureUnmatched, "cudaErrorStreamCaptureUnmatched", "capture was not initiated in this stream"},
     {cudaErrorStreamCaptureIsolation, "cudaErrorStreamCaptureIsolation", "dependency created on uncaptured work in another stream"},
     {cudaErrorStreamCaptureImplicit, "cudaErrorStreamCaptureImplicit",
@@ -44,20 +43,20 @@ const ErrorText error_texts[] = {
     {cudaErrorIllegalState, "cudaErrorIllegalState", "the operation cannot be performed in the present state"},
     {cudaErrorUnknown, "cudaErrorUnknown", "unknown error"},
 };
-const ErrorText* find(cudaError_t error) {
-    for (const ErrorText& e : error_texts)
+const ErrorText *find(cudaError_t error) {
+    for (const ErrorText &e : error_texts)
         if (e.code == error) return &e;
     return nullptr;
 }
 
-}  // namespace
+} // namespace
 
 cudaError_t note(cudaError_t error) {
     if (error != cudaSuccess) last_error = error;
     return error;
 }
 
-cudaError_t refuse(cudaError_t error, const char* format, ...) {
+cudaError_t refuse(cudaError_t error, const char *format, ...) {
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
@@ -80,7 +79,7 @@ void break_device(cudaError_t error) {
     reason = machine.error;
 }
 
-}  // namespace simt
+} // namespace simt
 
 using namespace simt;
 
@@ -95,13 +94,13 @@ cudaError_t cudaGetLastError(void) {
     last_error = cudaSuccess;
     return error;
 }
-const char* cudaGetErrorName(cudaError_t error) {
-    const ErrorText* e = find(error);
+const char *cudaGetErrorName(cudaError_t error) {
+    const ErrorText *e = find(error);
     return e ? e->name : "unrecognized error code";
 }
-const char* cudaGetErrorString(cudaError_t error) {
+const char *cudaGetErrorString(cudaError_t error) {
     const std::lock_guard<std::recursive_mutex> lock(machine.mutex);
-    const ErrorText* e = find(error);
+    const ErrorText *e = find(error);
     if (!e) return "unrecognized error code";
     if (error == cudaSuccess || error != reason_code) return e->text;
     static thread_local std::string text; // a test that fails shows the emulator's reason, not just the number
@@ -109,7 +108,7 @@ const char* cudaGetErrorString(cudaError_t error) {
     return text.c_str();
 }
 
-const char* simt_last_error(void) { return reason.c_str(); }
+const char *simt_last_error(void) { return reason.c_str(); }
 void simt_clear_error(void) {
     const std::lock_guard<std::recursive_mutex> lock(machine.mutex);
     broken = last_error = reason_code = cudaSuccess;
@@ -120,4 +119,4 @@ long simt_copies(void) { return counters.copies; }
 long simt_allocations(void) { return counters.allocations; }
 long simt_synchronizations(void) { return counters.synchronizations; }
 
-}  // extern "C"
+} // extern "C"

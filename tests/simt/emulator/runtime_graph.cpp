@@ -12,39 +12,39 @@ namespace {
 std::vector<std::unique_ptr<Capture>> captures; // that go on
 thread_local cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
 
-Capture* capture_of(cudaStream_t handle) {
-    const CUstream_st* stream = find_stream(handle);
+Capture *capture_of(cudaStream_t handle) {
+    const CUstream_st *stream = find_stream(handle);
     return stream ? stream->capture : nullptr;
 }
 
 // Does this capture keep this OS thread from calls that might disturb it?
-bool keeps_from_unsafe_calls(const Capture& capture) {
+bool keeps_from_unsafe_calls(const Capture &capture) {
     if (thread_mode == cudaStreamCaptureModeRelaxed || capture.mode == cudaStreamCaptureModeRelaxed) return false;
     if (capture.owner == std::this_thread::get_id()) return true;
     return capture.mode == cudaStreamCaptureModeGlobal && thread_mode == cudaStreamCaptureModeGlobal;
 }
 
-}  // namespace
+} // namespace
 
-cudaError_t forbidden_while_capturing(const char* function) {
+cudaError_t forbidden_while_capturing(const char *function) {
     bool forbidden = false;
-    for (const auto& capture : captures)
+    for (const auto &capture : captures)
         if (keeps_from_unsafe_calls(*capture)) {
             capture->valid = false;
             forbidden = true;
         }
     return forbidden ? refuse(cudaErrorStreamCaptureUnsupported, "%s while a stream is being captured", function) : cudaSuccess;
 }
-cudaError_t forbidden_on_captured(cudaStream_t stream, const char* function) {
+cudaError_t forbidden_on_captured(cudaStream_t stream, const char *function) {
     if (find_stream(stream) == find_stream(cudaStreamLegacy)) return forbidden_on_legacy_stream();
-    Capture* capture = capture_of(stream);
+    Capture *capture = capture_of(stream);
     if (!capture) return cudaSuccess;
     capture->valid = false;
     return refuse(cudaErrorStreamCaptureUnsupported, "%s on a stream that is being captured", function);
 }
 cudaError_t forbidden_on_legacy_stream() {
     bool forbidden = false;
-    for (const auto& capture : captures)
+    for (const auto &capture : captures)
         if (capture->origin->blocking) {
             capture->valid = false;
             forbidden = true;
@@ -53,12 +53,12 @@ cudaError_t forbidden_on_legacy_stream() {
                      : cudaSuccess;
 }
 
-void end_capture(const Capture* capture) {
+void end_capture(const Capture *capture) {
     leave_capture(capture);
-    captures.erase(std::find_if(captures.begin(), captures.end(), [&](const auto& c) { return c.get() == capture; }));
+    captures.erase(std::find_if(captures.begin(), captures.end(), [&](const auto &c) { return c.get() == capture; }));
 }
 
-}  // namespace simt
+} // namespace simt
 
 using namespace simt;
 
@@ -66,9 +66,10 @@ extern "C" {
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
     return call([&] {
-        CUstream_st* stream = find_stream(handle);
+        CUstream_st *stream = find_stream(handle);
         if (!stream) return cudaErrorInvalidResourceHandle;
-        if (!handle || handle == cudaStreamLegacy) return refuse(cudaErrorStreamCaptureUnsupported, "the default stream cannot be captured");
+        if (!handle || handle == cudaStreamLegacy)
+            return refuse(cudaErrorStreamCaptureUnsupported, "the default stream cannot be captured");
         if (stream->capture) return cudaErrorIllegalState;
         captures.push_back(std::make_unique<Capture>(Capture{mode, std::this_thread::get_id(), stream, true, {}}));
         stream->capture = captures.back().get();
@@ -76,12 +77,12 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
         return cudaSuccess;
     });
 }
-cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
+cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph) {
     return call([&] {
         *graph = nullptr;
-        const CUstream_st* stream = find_stream(handle);
+        const CUstream_st *stream = find_stream(handle);
         if (!stream) return cudaErrorInvalidResourceHandle;
-        const Capture* capture = stream->capture;
+        const Capture *capture = stream->capture;
         if (!capture) return cudaErrorIllegalState;
         if (capture->origin != stream) return cudaErrorStreamCaptureUnmatched;
         if (capture->valid) *graph = new CUgraph_st{capture->work};
@@ -89,32 +90,32 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
         return *graph ? cudaSuccess : cudaErrorStreamCaptureInvalidated;
     });
 }
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status) {
     return call([&] {
         if (!find_stream(stream)) return cudaErrorInvalidResourceHandle;
-        const Capture* capture = capture_of(stream);
+        const Capture *capture = capture_of(stream);
         *status = !capture         ? cudaStreamCaptureStatusNone
-                : capture->valid ? cudaStreamCaptureStatusActive
-                                 : cudaStreamCaptureStatusInvalidated;
-        const bool blocked = std::any_of(captures.begin(), captures.end(), [](const auto& c) { return c->origin->blocking; });
+                  : capture->valid ? cudaStreamCaptureStatusActive
+                                   : cudaStreamCaptureStatusInvalidated;
+        const bool blocked = std::any_of(captures.begin(), captures.end(), [](const auto &c) { return c->origin->blocking; });
         return blocked && find_stream(stream) == find_stream(cudaStreamLegacy) ? cudaErrorStreamCaptureImplicit : cudaSuccess;
     });
 }
-cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode) {
     return call([&] {
         std::swap(*mode, thread_mode);
         return cudaSuccess;
     });
 }
 
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long) {
     return call([&] {
         if (!graph) return cudaErrorInvalidValue;
         *exec = new CUgraphExec_st{graph->work};
         return cudaSuccess;
     });
 }
-cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long flags) {
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long flags) {
     return cudaGraphInstantiate(exec, graph, flags);
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
@@ -125,7 +126,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
         return error;
     });
 }
-cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count) {
     return call([&] {
         if (nodes) return refuse(cudaErrorNotSupported, "the emulator only counts the nodes of a graph");
         *count = graph->work.size();
@@ -145,4 +146,4 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
     });
 }
 
-}  // extern "C"
+} // extern "C"

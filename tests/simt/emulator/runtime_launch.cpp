@@ -13,19 +13,17 @@ struct KernelAttributes {
     size_t dynamic_shared = device().shared_static; // most that a launch may ask for
     bool big_clusters = false;
 };
-std::map<const void*, KernelAttributes> kernel_attributes;
+std::map<const void *, KernelAttributes> kernel_attributes;
 
 constexpr unsigned portable_cluster = 8, biggest_cluster = 16;
 
 unsigned long long volume(dim3 d) { return 1ull * d.x * d.y * d.z; }
 
-size_t dynamic_limit(const void* kernel) {
-    return kernel_attributes[kernel].dynamic_shared;
-}
+size_t dynamic_limit(const void *kernel) { return kernel_attributes[kernel].dynamic_shared; }
 
-cudaError_t read_attributes(const cudaLaunchConfig_t& config, Launch& launch) {
+cudaError_t read_attributes(const cudaLaunchConfig_t &config, Launch &launch) {
     for (unsigned i = 0; i < config.numAttrs; i++) {
-        const cudaLaunchAttribute& attribute = config.attrs[i];
+        const cudaLaunchAttribute &attribute = config.attrs[i];
         switch (attribute.id) {
         case cudaLaunchAttributeClusterDimension:
             launch.cluster = dim3(attribute.val.clusterDim.x, attribute.val.clusterDim.y, attribute.val.clusterDim.z);
@@ -45,7 +43,7 @@ cudaError_t read_attributes(const cudaLaunchConfig_t& config, Launch& launch) {
     return cudaSuccess;
 }
 
-cudaError_t check_sizes(const Launch& launch, const void* kernel) {
+cudaError_t check_sizes(const Launch &launch, const void *kernel) {
     const dim3 grid = launch.grid, block = launch.block, cluster = launch.cluster;
     const cudaError_t bad = cudaErrorInvalidConfiguration;
     if (volume(block) == 0 || volume(block) > 1024 || block.z > 64)
@@ -62,7 +60,7 @@ cudaError_t check_sizes(const Launch& launch, const void* kernel) {
     return cudaSuccess;
 }
 
-cudaError_t run_kernel(const Launch& launch) {
+cudaError_t run_kernel(const Launch &launch) {
     const DeviceMemoryAccess access;
     counters.launches++;
     const cudaError_t error = run(launch);
@@ -70,9 +68,9 @@ cudaError_t run_kernel(const Launch& launch) {
     return error;
 }
 
-}  // namespace
+} // namespace
 
-cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::initializer_list<const void*> pointers,
+cudaError_t launch(const cudaLaunchConfig_t &config, const void *kernel, std::initializer_list<const void *> pointers,
                    std::function<void()> body) {
     return call([&] {
         Launch launch{config.gridDim, config.blockDim, dim3(1), config.dynamicSmemBytes, false, std::move(body)};
@@ -80,8 +78,8 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::in
         if (error == cudaSuccess) error = check_sizes(launch, kernel);
         if (error != cudaSuccess) return error;
         size_t number = 0;
-        for (const void* p : pointers) {
-            const char* wrong = bad_kernel_pointer(p);
+        for (const void *p : pointers) {
+            const char *wrong = bad_kernel_pointer(p);
             if (wrong) return refuse(cudaErrorIllegalAddress, "kernel argument %zu points to %s", number, wrong);
             number++;
         }
@@ -90,15 +88,15 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::in
     });
 }
 
-}  // namespace simt
+} // namespace simt
 
 using namespace simt;
 
 extern "C" {
 
-cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
+cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute attribute, int value) {
     return call([&] {
-        KernelAttributes& attributes = kernel_attributes[kernel];
+        KernelAttributes &attributes = kernel_attributes[kernel];
         switch (attribute) {
         case cudaFuncAttributeMaxDynamicSharedMemorySize:
             if (value < 0 || static_cast<size_t>(value) > device().shared_optin)
@@ -117,7 +115,7 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
     });
 }
 
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *kernel) {
     return call([&] {
         memset(attributes, 0, sizeof *attributes);
         attributes->maxThreadsPerBlock = 1024;
@@ -129,10 +127,10 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
 }
 
 // Threads, blocks and dynamic shared memory; registers and static shared memory are not known here.
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* kernel, int threads, size_t dynamic_shared) {
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *kernel, int threads, size_t dynamic_shared) {
     return call([&] {
         if (threads < 1 || threads > 1024) return cudaErrorInvalidValue;
-        const Device& d = device();
+        const Device &d = device();
         const int by_threads = std::min(d.threads_per_sm / ((threads + 31) / 32 * 32), d.blocks_per_sm);
         const size_t per_block = dynamic_shared + d.shared_reserved;
         const int by_shared = per_block ? static_cast<int>(d.shared_per_sm / per_block) : by_threads;
@@ -140,18 +138,19 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
         return cudaSuccess;
     });
 }
-cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, const void* kernel, const cudaLaunchConfig_t* config) {
+cudaError_t cudaOccupancyMaxActiveClusters(int *clusters, const void *kernel, const cudaLaunchConfig_t *config) {
     return call([&] {
         Launch launch{config->gridDim, config->blockDim, dim3(1), config->dynamicSmemBytes, false, {}};
         cudaError_t error = read_attributes(*config, launch);
         if (error == cudaSuccess) error = check_sizes(launch, kernel);
         if (error != cudaSuccess) return error;
         int blocks = 0;
-        error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, static_cast<int>(volume(launch.block)), launch.dynamic_shared);
+        error =
+            cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, static_cast<int>(volume(launch.block)), launch.dynamic_shared);
         // At least one, even if the few multiprocessors that are pretended could not hold it.
         *clusters = blocks ? std::max(1, blocks * options().multiprocessors / static_cast<int>(volume(launch.cluster))) : 0;
         return error;
     });
 }
 
-}  // extern "C"
+} // extern "C"

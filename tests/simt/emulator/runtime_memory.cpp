@@ -13,9 +13,9 @@ struct Allocation {
     int device;
     bool on_host; // pinned
 };
-std::map<const char*, Allocation> allocations; // by first byte
-size_t in_use = 0;                             // bytes of device memory
-int fail_after = 0;                            // allocations until the one that fails; 0: none does
+std::map<const char *, Allocation> allocations; // by first byte
+size_t in_use = 0;                              // bytes of device memory
+int fail_after = 0;                             // allocations until the one that fails; 0: none does
 int access_depth = 0;
 
 // Tests of 64-bit indices allocate gigabytes and touch few of them: those pages had better not come into being.
@@ -23,22 +23,22 @@ constexpr size_t huge = size_t{256} << 20;
 
 size_t padding() { return hooks.memory ? 256 : 0; } // the race checker's red zones; ASan brings its own
 
-using Entry = std::pair<const char* const, Allocation>;
-void protect(const Entry& a) {
-    if (a.second.size < huge && !a.second.on_host) ASAN_POISON_MEMORY_REGION(a.first, a.second.size);
+using Entry = std::pair<const char *const, Allocation>;
+void protect(const Entry &a) {
+    if (a.second.size < huge && !a.second.on_host) poison(a.first, a.second.size);
 }
-void unprotect(const Entry& a) {
-    if (a.second.size < huge && !a.second.on_host) ASAN_UNPOISON_MEMORY_REGION(a.first, a.second.size);
+void unprotect(const Entry &a) {
+    if (a.second.size < huge && !a.second.on_host) unpoison(a.first, a.second.size);
 }
 
-const Entry* find(const void* p) {
-    auto next = allocations.upper_bound(static_cast<const char*>(p));
+const Entry *find(const void *p) {
+    auto next = allocations.upper_bound(static_cast<const char *>(p));
     if (next == allocations.begin()) return nullptr;
     --next;
-    return static_cast<const char*>(p) <= next->first + next->second.size ? &*next : nullptr; // one past the end is still a name for it
+    return static_cast<const char *>(p) <= next->first + next->second.size ? &*next : nullptr; // one past the end is still a name for it
 }
 
-cudaError_t allocate(void** p, size_t n, bool on_host) {
+cudaError_t allocate(void **p, size_t n, bool on_host) {
     counters.allocations++;
     *p = nullptr;
     if (fail_after > 0 && --fail_after == 0) return cudaErrorMemoryAllocation;
@@ -48,7 +48,7 @@ cudaError_t allocate(void** p, size_t n, bool on_host) {
         *p = nullptr;
         return cudaErrorMemoryAllocation;
     }
-    char* first = static_cast<char*>(*p) + padding();
+    char *first = static_cast<char *>(*p) + padding();
     if (n < huge) memset(first, 0xFF, n); // NaN or -1: output that nobody wrote shows
     if (hooks.memory) {
         hooks.memory(*p, n + 2 * padding(), Memory::OffLimits);
@@ -62,14 +62,14 @@ cudaError_t allocate(void** p, size_t n, bool on_host) {
     return cudaSuccess;
 }
 
-cudaError_t release(void* p, bool on_host) {
+cudaError_t release(void *p, bool on_host) {
     if (!p) return cudaSuccess;
-    const auto found = allocations.find(static_cast<char*>(p));
+    const auto found = allocations.find(static_cast<char *>(p));
     if (found == allocations.end() || found->second.on_host != on_host)
         return refuse(cudaErrorInvalidValue, "free: %p is not the beginning of %s memory", p, on_host ? "pinned host" : "device");
     unprotect(*found);
     if (!on_host) in_use -= found->second.size;
-    char* first = static_cast<char*>(p) - padding();
+    char *first = static_cast<char *>(p) - padding();
     if (hooks.memory) hooks.memory(first, found->second.size + 2 * padding(), Memory::Forget);
     allocations.erase(found);
     free(first);
@@ -77,14 +77,14 @@ cudaError_t release(void* p, bool on_host) {
 }
 
 enum class Place { Host, Device, OutOfBounds };
-Place place_of(const void* p, size_t n) {
-    const auto* a = find(p);
+Place place_of(const void *p, size_t n) {
+    const auto *a = find(p);
     if (!a || (n && p == a->first + a->second.size)) return Place::Host;
-    if (static_cast<const char*>(p) + n > a->first + a->second.size) return Place::OutOfBounds;
+    if (static_cast<const char *>(p) + n > a->first + a->second.size) return Place::OutOfBounds;
     return a->second.on_host ? Place::Host : Place::Device;
 }
 
-cudaError_t check_copy(const void* to, const void* from, size_t n, cudaMemcpyKind kind) {
+cudaError_t check_copy(const void *to, const void *from, size_t n, cudaMemcpyKind kind) {
     const Place target = place_of(to, n), source = place_of(from, n);
     if (target == Place::OutOfBounds) return refuse(cudaErrorInvalidValue, "copy of %zu bytes over the end of its destination", n);
     if (source == Place::OutOfBounds) return refuse(cudaErrorInvalidValue, "copy of %zu bytes over the end of its source", n);
@@ -97,100 +97,100 @@ cudaError_t check_copy(const void* to, const void* from, size_t n, cudaMemcpyKin
                   to_device ? "device" : "host");
 }
 
-Work copy_work(void* to, const void* from, size_t n) {
+Work copy_work(void *to, const void *from, size_t n) {
     return {Work::Copy, [=] {
-        const DeviceMemoryAccess access;
-        counters.copies++;
-        memmove(to, from, n);
-        if (hooks.memory) hooks.memory(to, n, Memory::Initialised);
-        return cudaSuccess;
-    }};
+                const DeviceMemoryAccess access;
+                counters.copies++;
+                memmove(to, from, n);
+                if (hooks.memory) hooks.memory(to, n, Memory::Initialised);
+                return cudaSuccess;
+            }};
 }
-Work fill_work(void* p, int value, size_t n) {
+Work fill_work(void *p, int value, size_t n) {
     return {Work::Copy, [=] {
-        const DeviceMemoryAccess access;
-        counters.copies++;
-        memset(p, value, n);
-        if (hooks.memory) hooks.memory(p, n, Memory::Initialised);
-        return cudaSuccess;
-    }};
+                const DeviceMemoryAccess access;
+                counters.copies++;
+                memset(p, value, n);
+                if (hooks.memory) hooks.memory(p, n, Memory::Initialised);
+                return cudaSuccess;
+            }};
 }
-cudaError_t check_fill(const void* p, size_t n) {
+cudaError_t check_fill(const void *p, size_t n) {
     const Place place = place_of(p, n);
     if (place == Place::Device) return cudaSuccess;
     return refuse(cudaErrorInvalidValue, "memset of %zu bytes %s", n, place == Place::Host ? "of host memory" : "over the end");
 }
 
 // Calls that end only when the device has done everything.
-cudaError_t enqueue_and_wait(const char* function, Work work) {
+cudaError_t enqueue_and_wait(const char *function, Work work) {
     counters.synchronizations++;
     const cudaError_t error = forbidden_while_capturing(function);
     return error != cudaSuccess ? error : enqueue(cudaStreamLegacy, std::move(work));
 }
 
-}  // namespace
+} // namespace
 
 DeviceMemoryAccess::DeviceMemoryAccess() {
     if (SIMT_ASAN && access_depth++ == 0)
-        for (const auto& a : allocations) unprotect(a);
+        for (const auto &a : allocations) unprotect(a);
 }
 DeviceMemoryAccess::~DeviceMemoryAccess() {
     if (!SIMT_ASAN || --access_depth) return;
-    for (const auto& a : allocations) protect(a);
+    for (const auto &a : allocations) protect(a);
 }
 
-const char* bad_kernel_pointer(const void* p) {
+const char *bad_kernel_pointer(const void *p) {
     if (!p) return nullptr;
-    const auto* a = find(p);
+    const auto *a = find(p);
     if (!a) return "ordinary host memory";
     return a->second.on_host || a->second.device == current_device() ? nullptr : "memory of another device";
 }
 
-}  // namespace simt
+} // namespace simt
 
 using namespace simt;
 
 extern "C" {
 
-cudaError_t cudaMalloc(void** p, size_t n) {
+cudaError_t cudaMalloc(void **p, size_t n) {
     return call([&] {
         const cudaError_t error = forbidden_while_capturing("cudaMalloc");
         return error != cudaSuccess ? error : allocate(p, n, false);
     });
 }
-cudaError_t cudaFree(void* p) {
+cudaError_t cudaFree(void *p) {
     return call([&] {
         counters.synchronizations += p != nullptr;
         const cudaError_t error = p ? forbidden_while_capturing("cudaFree") : cudaSuccess;
         return error != cudaSuccess ? error : release(p, false);
     });
 }
-cudaError_t cudaMallocAsync(void** p, size_t n, cudaStream_t stream) {
+cudaError_t cudaMallocAsync(void **p, size_t n, cudaStream_t stream) {
     return call([&] {
         const cudaError_t error = forbidden_on_captured(stream, "cudaMallocAsync"); // CUDA can; the emulator's graphs cannot
         return error != cudaSuccess ? error : allocate(p, n, false);
     });
 }
-cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
+cudaError_t cudaFreeAsync(void *p, cudaStream_t stream) {
     return call([&] {
         const cudaError_t error = forbidden_on_captured(stream, "cudaFreeAsync");
         return error != cudaSuccess ? error : release(p, false);
     });
 }
-cudaError_t cudaHostAlloc(void** p, size_t n, unsigned) {
+cudaError_t cudaHostAlloc(void **p, size_t n, unsigned) {
     return call([&] {
         const cudaError_t error = forbidden_while_capturing("cudaHostAlloc");
         return error != cudaSuccess ? error : allocate(p, n, true);
     });
 }
-cudaError_t cudaMallocHost(void** p, size_t n) { return cudaHostAlloc(p, n, 0); }
-cudaError_t cudaFreeHost(void* p) {
+cudaError_t cudaMallocHost(void **p, size_t n) { return cudaHostAlloc(p, n, 0); }
+cudaError_t cudaFreeHost(void *p) {
     return call([&] {
         const cudaError_t error = p ? forbidden_while_capturing("cudaFreeHost") : cudaSuccess;
         return error != cudaSuccess ? error : release(p, true);
     });
 }
-cudaError_t cudaMemGetInfo(size_t* available, size_t* total) {
+cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
     return call([&] {
         *total = options().memory;
         *available = options().memory - in_use;
@@ -198,39 +198,39 @@ cudaError_t cudaMemGetInfo(size_t* available, size_t* total) {
     });
 }
 
-cudaError_t cudaMemcpy(void* to, const void* from, size_t n, cudaMemcpyKind kind) {
+cudaError_t cudaMemcpy(void *to, const void *from, size_t n, cudaMemcpyKind kind) {
     return call([&] {
         const cudaError_t error = check_copy(to, from, n, kind);
         return error != cudaSuccess ? error : enqueue_and_wait("cudaMemcpy", copy_work(to, from, n));
     });
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind kind, cudaStream_t stream) {
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, cudaMemcpyKind kind, cudaStream_t stream) {
     return call([&] {
         const cudaError_t error = check_copy(to, from, n, kind);
         return error != cudaSuccess ? error : enqueue(stream, copy_work(to, from, n));
     });
 }
-cudaError_t cudaMemset(void* p, int value, size_t n) {
+cudaError_t cudaMemset(void *p, int value, size_t n) {
     return call([&] {
         const cudaError_t error = check_fill(p, n);
         return error != cudaSuccess ? error : enqueue_and_wait("cudaMemset", fill_work(p, value, n));
     });
 }
-cudaError_t cudaMemsetAsync(void* p, int value, size_t n, cudaStream_t stream) {
+cudaError_t cudaMemsetAsync(void *p, int value, size_t n, cudaStream_t stream) {
     return call([&] {
         const cudaError_t error = check_fill(p, n);
         return error != cudaSuccess ? error : enqueue(stream, fill_work(p, value, n));
     });
 }
 
-cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* p) {
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *attributes, const void *p) {
     return call([&] {
         memset(attributes, 0, sizeof *attributes);
-        const auto* a = find(p);
+        const auto *a = find(p);
         attributes->type = !a ? cudaMemoryTypeUnregistered : a->second.on_host ? cudaMemoryTypeHost : cudaMemoryTypeDevice;
         attributes->device = a ? a->second.device : cudaInvalidDeviceId;
-        attributes->devicePointer = a ? const_cast<void*>(p) : nullptr;
-        attributes->hostPointer = a && !a->second.on_host ? nullptr : const_cast<void*>(p);
+        attributes->devicePointer = a ? const_cast<void *>(p) : nullptr;
+        attributes->hostPointer = a && !a->second.on_host ? nullptr : const_cast<void *>(p);
         return cudaSuccess;
     });
 }
@@ -242,4 +242,4 @@ void simt_fail_allocation_after(int n) {
 long simt_live_allocations(void) { return static_cast<long>(allocations.size()); }
 size_t simt_memory_in_use(void) { return in_use; }
 
-}  // extern "C"
+} // extern "C"

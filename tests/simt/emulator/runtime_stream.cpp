@@ -8,23 +8,23 @@ namespace simt {
 
 namespace {
 
-std::set<CUstream_st*> streams;
-std::set<CUevent_st*> events;
+std::set<CUstream_st *> streams;
+std::set<CUevent_st *> events;
 CUstream_st legacy_stream, per_thread_stream;
 
 bool is_known(cudaEvent_t event) { return events.count(event) != 0; }
 
-}  // namespace
+} // namespace
 
-CUstream_st* find_stream(cudaStream_t stream) {
+CUstream_st *find_stream(cudaStream_t stream) {
     if (!stream || stream == cudaStreamLegacy) return &legacy_stream;
     if (stream == cudaStreamPerThread) return &per_thread_stream;
     return streams.count(stream) ? stream : nullptr;
 }
 
 cudaError_t enqueue(cudaStream_t handle, Work work) {
-    CUstream_st* stream = find_stream(handle);
-    if (!stream) return refuse(cudaErrorInvalidResourceHandle, "%p is not a stream", static_cast<void*>(handle));
+    CUstream_st *stream = find_stream(handle);
+    if (!stream) return refuse(cudaErrorInvalidResourceHandle, "%p is not a stream", static_cast<void *>(handle));
     if (stream == &legacy_stream) {
         const cudaError_t error = forbidden_on_legacy_stream();
         if (error != cudaSuccess) return error;
@@ -38,19 +38,19 @@ cudaError_t enqueue(cudaStream_t handle, Work work) {
     return cudaSuccess;
 }
 Work::Kind last_work(cudaStream_t handle) {
-    const CUstream_st* stream = find_stream(handle);
+    const CUstream_st *stream = find_stream(handle);
     return stream ? stream->last : Work::None;
 }
 
-void leave_capture(const Capture* capture) {
-    for (CUstream_st* stream : streams)
+void leave_capture(const Capture *capture) {
+    for (CUstream_st *stream : streams)
         if (stream->capture == capture) stream->capture = nullptr;
     if (per_thread_stream.capture == capture) per_thread_stream.capture = nullptr;
-    for (CUevent_st* event : events)
+    for (CUevent_st *event : events)
         if (event->capture == capture) event->capture = nullptr;
 }
 
-}  // namespace simt
+} // namespace simt
 
 using namespace simt;
 
@@ -58,7 +58,7 @@ extern "C" {
 
 // ---- streams
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
     return call([&] {
         *stream = new CUstream_st;
         (*stream)->device = current_device();
@@ -67,8 +67,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
         return cudaSuccess;
     });
 }
-cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
-cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) { return cudaStreamCreateWithFlags(stream, flags); }
+cudaError_t cudaStreamCreate(cudaStream_t *stream) { return cudaStreamCreateWithFlags(stream, cudaStreamDefault); }
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int) { return cudaStreamCreateWithFlags(stream, flags); }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     return call([&] {
         if (!streams.count(stream)) return cudaErrorInvalidResourceHandle;
@@ -87,9 +87,9 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
     return call([&] { return find_stream(stream) ? forbidden_on_captured(stream, "cudaStreamQuery") : cudaErrorInvalidResourceHandle; });
 }
-cudaError_t cudaStreamGetDevice(cudaStream_t handle, int* ordinal) {
+cudaError_t cudaStreamGetDevice(cudaStream_t handle, int *ordinal) {
     return call([&] {
-        const CUstream_st* stream = find_stream(handle);
+        const CUstream_st *stream = find_stream(handle);
         if (!stream) return cudaErrorInvalidResourceHandle;
         *ordinal = streams.count(handle) ? stream->device : current_device();
         return cudaSuccess;
@@ -101,18 +101,18 @@ cudaError_t cudaDeviceSynchronize(void) {
         return forbidden_while_capturing("cudaDeviceSynchronize");
     });
 }
-cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void *data) {
     return call([&] {
         return enqueue(stream, {Work::HostFunction, [=] {
-            function(data);
-            return cudaSuccess;
-        }});
+                                    function(data);
+                                    return cudaSuccess;
+                                }});
     });
 }
 
 // ---- events
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
     return call([&] {
         *event = new CUevent_st;
         (*event)->timing = !(flags & cudaEventDisableTiming);
@@ -120,7 +120,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
         return cudaSuccess;
     });
 }
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
+cudaError_t cudaEventCreate(cudaEvent_t *event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
     return call([&] {
         if (!is_known(event)) return cudaErrorInvalidResourceHandle;
@@ -131,20 +131,20 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
     return call([&] {
-        CUstream_st* stream = find_stream(handle);
+        CUstream_st *stream = find_stream(handle);
         if (!is_known(event) || !stream) return cudaErrorInvalidResourceHandle;
         event->capture = stream->capture;
         if (stream->capture) return stream->capture->valid ? cudaSuccess : cudaErrorStreamCaptureInvalidated;
         return enqueue(handle, {Work::Event, [=] {
-            event->recorded = true;
-            event->time = std::chrono::steady_clock::now();
-            return cudaSuccess;
-        }});
+                                    event->recorded = true;
+                                    event->time = std::chrono::steady_clock::now();
+                                    return cudaSuccess;
+                                }});
     });
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned) {
     return call([&] {
-        CUstream_st* stream = find_stream(handle);
+        CUstream_st *stream = find_stream(handle);
         if (!is_known(event) || !stream) return cudaErrorInvalidResourceHandle;
         if (event->capture && !stream->capture) stream->capture = event->capture; // the capture forks
         if (event->capture == stream->capture) return cudaSuccess;                // all work of a capture stays in order
@@ -162,7 +162,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
     return call([&] { return is_known(event) ? forbidden_while_capturing("cudaEventQuery") : cudaErrorInvalidResourceHandle; });
 }
-cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to) {
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to) {
     return call([&] {
         if (!is_known(from) || !is_known(to)) return cudaErrorInvalidResourceHandle;
         if (!from->recorded || !to->recorded || !from->timing || !to->timing) return cudaErrorInvalidResourceHandle;
@@ -171,4 +171,4 @@ cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to) {
     });
 }
 
-}  // extern "C"
+} // extern "C"

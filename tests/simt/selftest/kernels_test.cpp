@@ -18,15 +18,15 @@ bool measuring = false;
 
 template <class T> struct Type;
 template <> struct Type<float> {
-    static constexpr const char* name = "f32";
+    static constexpr const char *name = "f32";
     static constexpr double tolerance = 2e-6;
 };
 template <> struct Type<__half> {
-    static constexpr const char* name = "f16";
+    static constexpr const char *name = "f16";
     static constexpr double tolerance = 1e-3;
 };
 template <> struct Type<__nv_bfloat16> {
-    static constexpr const char* name = "bf16";
+    static constexpr const char *name = "bf16";
     static constexpr double tolerance = 8e-3;
 };
 
@@ -37,7 +37,7 @@ double uniform() {
 }
 template <class T> std::vector<T> random_matrix(int rows, int cols) {
     std::vector<T> values(static_cast<size_t>(rows) * cols);
-    for (T& v : values) v = from_float<T>(static_cast<float>(uniform() * 12 - 6));
+    for (T &v : values) v = from_float<T>(static_cast<float>(uniform() * 12 - 6));
     return values;
 }
 
@@ -48,7 +48,7 @@ bool succeeds(cudaError_t error) {
 
 // Launches, then checks; says what failed, or how fast it was.
 template <class T>
-void run_case(const std::string& name, int rows, int cols, const std::function<cudaError_t()>& run, const std::function<bool()>& right) {
+void run_case(const std::string &name, int rows, int cols, const std::function<cudaError_t()> &run, const std::function<bool()> &right) {
     double best = INFINITY;
     bool ok = true;
     for (int i = 0; i < (measuring ? 3 : 1) && ok; i++) {
@@ -66,14 +66,14 @@ void run_case(const std::string& name, int rows, int cols, const std::function<c
 struct Row { // in double precision
     double max = -INFINITY, sum = 0;
 };
-template <class T> Row reference(const T* x, int cols) {
+template <class T> Row reference(const T *x, int cols) {
     Row row;
     for (int c = 0; c < cols; c++) row.max = std::max(row.max, static_cast<double>(to_float(x[c])));
     for (int c = 0; c < cols; c++) row.sum += std::exp(to_float(x[c]) - row.max);
     return row;
 }
 
-template <class T> bool is_softmax(const std::vector<T>& x, const std::vector<T>& y, int rows, int cols) {
+template <class T> bool is_softmax(const std::vector<T> &x, const std::vector<T> &y, int rows, int cols) {
     for (int r = 0; r < rows; r++) {
         const T *xr = &x[static_cast<size_t>(r) * cols], *yr = &y[static_cast<size_t>(r) * cols];
         const Row row = reference(xr, cols);
@@ -87,7 +87,7 @@ template <class T> bool is_softmax(const std::vector<T>& x, const std::vector<T>
 
 enum class Kernel { Warp, Online, Shared, Cluster };
 
-template <class T> cudaError_t launch_softmax(Kernel kernel, const T* x, T* y, int rows, int cols, unsigned cluster) {
+template <class T> cudaError_t launch_softmax(Kernel kernel, const T *x, T *y, int rows, int cols, unsigned cluster) {
     constexpr int warps = 4, threads = 256;
     switch (kernel) {
     case Kernel::Warp: {
@@ -99,9 +99,10 @@ template <class T> cudaError_t launch_softmax(Kernel kernel, const T* x, T* y, i
         return launch(softmax_online<T, threads>, Shape{dim3(std::max(1, rows / 2)), dim3(threads)}, x, y, rows, cols);
     case Kernel::Shared: {
         const size_t bytes = cols * sizeof(float);
-        const cudaError_t error = bytes <= 48 * 1024 ? cudaSuccess
-                                                     : cudaFuncSetAttribute(softmax_shared<T, threads>,
-                                                                            cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+        const cudaError_t error =
+            bytes <= 48 * 1024
+                ? cudaSuccess
+                : cudaFuncSetAttribute(softmax_shared<T, threads>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
         if (error != cudaSuccess) return error;
         return launch(softmax_shared<T, threads>, Shape{dim3(rows), dim3(threads), bytes}, x, y, cols);
     }
@@ -111,12 +112,13 @@ template <class T> cudaError_t launch_softmax(Kernel kernel, const T* x, T* y, i
 }
 
 template <class T> void softmax_case(Kernel kernel, int rows, int cols, unsigned cluster = 1) {
-    static const char* const names[] = {"warp", "online", "shared", "cluster "};
+    static const char *const names[] = {"warp", "online", "shared", "cluster "};
     const std::vector<T> x = random_matrix<T>(rows, cols);
     DeviceArray<T> dx(x), dy(x.size());
-    run_case<T>(names[static_cast<int>(kernel)] + (cluster > 1 ? std::to_string(cluster) : ""), rows, cols,
-                [&] { return launch_softmax(kernel, dx.input(), dy.data(), rows, cols, cluster); },
-                [&] { return is_softmax(x, dy.get(), rows, cols); });
+    run_case<T>(
+        names[static_cast<int>(kernel)] + (cluster > 1 ? std::to_string(cluster) : ""), rows, cols,
+        [&] { return launch_softmax(kernel, dx.input(), dy.data(), rows, cols, cluster); },
+        [&] { return is_softmax(x, dy.get(), rows, cols); });
 }
 
 template <class T> void cross_entropy_case(int rows, int cols) {
@@ -125,7 +127,7 @@ template <class T> void cross_entropy_case(int rows, int cols) {
     const std::vector<T> x = random_matrix<T>(rows, cols);
     std::vector<int> targets(rows);
     int valid = 0, biggest = -1;
-    for (int& t : targets) {
+    for (int &t : targets) {
         t = uniform() < 0.2 ? ignore : static_cast<int>(uniform() * cols);
         valid += t >= 0;
         biggest = std::max(biggest, t);
@@ -146,7 +148,7 @@ template <class T> void cross_entropy_case(int rows, int cols) {
         const auto gradient = dgradient.get();
         double sum = 0;
         for (int r = 0; r < rows; r++) {
-            const T* xr = &x[static_cast<size_t>(r) * cols];
+            const T *xr = &x[static_cast<size_t>(r) * cols];
             const Row row = reference(xr, cols);
             const double lse = row.max + std::log(row.sum), expected = targets[r] < 0 ? 0 : lse - to_float(xr[targets[r]]);
             sum += expected;
@@ -166,21 +168,24 @@ template <class T> void row_sum_case(int rows, int cols) {
     const std::vector<T> x = random_matrix<T>(rows, cols);
     DeviceArray<T> dx(x);
     DeviceArray<float> dsums(rows), dmaxima(rows);
-    run_case<T>("row sum, cub", rows, cols,
-                [&] { return launch(row_sum_cub<T, 128>, Shape{dim3(rows), dim3(128)}, dx.input(), dsums.data(), dmaxima.data(), cols); },
-                [&] {
-        const auto sums = dsums.get(), maxima = dmaxima.get();
-        for (int r = 0; r < rows; r++) {
-            double sum = 0, max = -INFINITY;
-            for (int c = 0; c < cols; c++) {
-                const double v = to_float(x[static_cast<size_t>(r) * cols + c]);
-                sum += v;
-                max = std::max(max, v);
+    run_case<T>(
+        "row sum, cub", rows, cols,
+        [&] {
+            return launch(row_sum_cub<T, 128>, Shape{dim3(rows), dim3(128)}, dx.input(), dsums.data(), dmaxima.data(), cols);
+        },
+        [&] {
+            const auto sums = dsums.get(), maxima = dmaxima.get();
+            for (int r = 0; r < rows; r++) {
+                double sum = 0, max = -INFINITY;
+                for (int c = 0; c < cols; c++) {
+                    const double v = to_float(x[static_cast<size_t>(r) * cols + c]);
+                    sum += v;
+                    max = std::max(max, v);
+                }
+                if (!(std::fabs(sums[r] - sum) <= 1e-3 * (1 + std::fabs(sum))) || maxima[r] != static_cast<float>(max)) return false;
             }
-            if (!(std::fabs(sums[r] - sum) <= 1e-3 * (1 + std::fabs(sum))) || maxima[r] != static_cast<float>(max)) return false;
-        }
-        return true;
-    });
+            return true;
+        });
 }
 
 template <class T> void all_cases() {
@@ -202,7 +207,7 @@ template <class T> void all_cases() {
 
 // ---- measurements of the scheduler alone
 
-__global__ void two_barriers(float* out) {
+__global__ void two_barriers(float *out) {
     SHARED_ARRAY(float, values, 256);
     values[threadIdx.x] = static_cast<float>(threadIdx.x);
     __syncthreads();
@@ -210,13 +215,13 @@ __global__ void two_barriers(float* out) {
     __syncthreads();
     if (threadIdx.x == 0) out[0] = v;
 }
-__global__ void fill(float* out) { out[threadIdx.x] = static_cast<float>(threadIdx.x); }
-__global__ void hundred_shuffles(float* out) {
+__global__ void fill(float *out) { out[threadIdx.x] = static_cast<float>(threadIdx.x); }
+__global__ void hundred_shuffles(float *out) {
     float v = static_cast<float>(threadIdx.x);
     for (int i = 0; i < 20; i++) v = warp_reduce(v, Max());
     if (threadIdx.x == 0) out[0] = v;
 }
-void measure(const char* what, double events, const std::function<cudaError_t()>& run) {
+void measure(const char *what, double events, const std::function<cudaError_t()> &run) {
     double best = INFINITY;
     for (int i = 0; i < 5; i++) {
         const auto start = std::chrono::steady_clock::now();
@@ -235,9 +240,9 @@ void measure_scheduler() {
     measure("100 shuffles, 32 threads, 160 blocks", 100 * 32 * 160., [&] { return launch(hundred_shuffles, grid(160, 32), out.data()); });
 }
 
-}  // namespace
+} // namespace
 
-int main(int argc, char**) {
+int main(int argc, char **) {
     measuring = argc > 1;
     if (measuring) {
         softmax_case<float>(Kernel::Warp, 4096, 256);

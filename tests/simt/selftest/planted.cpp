@@ -25,7 +25,7 @@ Floats matrix(int row_count) {
     for (size_t i = 0; i < x.size(); i++) x[i] = static_cast<float>((i * 2654435761u >> 7) % 1000) / 100.f;
     return x;
 }
-double sum_of(const Floats& x, size_t first, size_t count) {
+double sum_of(const Floats &x, size_t first, size_t count) {
     double sum = 0;
     for (size_t i = 0; i < count; i++) sum += x[first + i];
     return sum;
@@ -40,7 +40,8 @@ bool fails(cudaError_t error) { return error != cudaSuccess || cudaDeviceSynchro
 
 // Launches a kernel that takes x, out and more, and writes one sum.
 template <class... Parameters, class... More>
-Outcome sum_case(double expected, void (*kernel)(const float*, float*, Parameters...), const Shape& shape, const Floats& x, More... more) {
+Outcome sum_case(double expected, void (*kernel)(const float *, float *, Parameters...), const Shape &shape, const Floats &x,
+                 More... more) {
     DeviceArray<float> dx(x), out(1);
     if (fails(launch(kernel, shape, dx.input(), out.data(), more...))) return Outcome::Error;
     return compare(near(out.get()[0], expected));
@@ -105,9 +106,7 @@ Outcome nan_case() {
     if (fails(launch(nan_prefix, Shape{one_block, block}, dx.input(), out.data(), cols))) return Outcome::Error;
     return compare(out.get()[0] > 0);
 }
-template <Bug bug> Outcome warp_case() {
-    return sum_case(sum_of(matrix(1), 0, 32), warp_sum<bug>, Shape{one_block, one_warp}, matrix(1));
-}
+template <Bug bug> Outcome warp_case() { return sum_case(sum_of(matrix(1), 0, 32), warp_sum<bug>, Shape{one_block, one_warp}, matrix(1)); }
 Outcome index_overflow() {
     DeviceArray<float> x(matrix(1)), out(1);
     return fails(launch(short_index, Shape{one_block, block}, x.input(), out.data(), 70000, 70000)) ? Outcome::Error : Outcome::Right;
@@ -153,7 +152,7 @@ Outcome host_reads_device_memory() {
 
 struct Case {
     Outcome (*run)();
-    const char* name;
+    const char *name;
 };
 const Case cases[] = {
     {row_sum_case<Bug::NoBarrierAfterWrite>, "no __syncthreads between write and read of shared memory"},
@@ -208,11 +207,11 @@ char noticed(int status) {
     }
 }
 
-}  // namespace
+} // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char **argv) {
     if (argc > 1) return static_cast<int>(cases[atoi(argv[1])].run());
-    for (const Case& c : cases) {
+    for (const Case &c : cases) {
         fflush(stdout);
         const pid_t child = fork();
         if (child == 0) {

@@ -23,7 +23,8 @@ def outcomes(program, **environment):
 
 def main():
     plain, asan, check = sys.argv[1:]
-    results = [outcomes(plain, SIMT_SEED='0'), outcomes(plain, SIMT_SEED='5'), outcomes(asan, SIMT_SEED='0'), outcomes(check, SIMT_SEED='0')]
+    programs = [plain, plain, asan, check]
+    results = [outcomes(program, SIMT_SEED='5' if run == 'seed' else '0') for run, program in zip(RUNS, programs)]
     names = list(results[0])
     controls = [name for name in names if name.startswith('control')]
     bugs = [name for name in names if name not in controls]

@@ -10,13 +10,28 @@ constexpr int threads = 256;
 enum class Bug {
     None,
     // of block_sum
-    NoBarrierAfterWrite, NoBarrierBeforeReuse, HalfTheLanes, CallerNotInMask, WarpDoesNotWrite, SharedIndexOutOfRange, ButterflyTooShort,
-    ShuffleDownEverywhere, ReadsUnwrittenShared,
+    NoBarrierAfterWrite,
+    NoBarrierBeforeReuse,
+    HalfTheLanes,
+    CallerNotInMask,
+    WarpDoesNotWrite,
+    SharedIndexOutOfRange,
+    ButterflyTooShort,
+    ShuffleDownEverywhere,
+    ReadsUnwrittenShared,
     // of row_sum
-    ReadsOneTooMany, WritesOneTooMany,
+    ReadsOneTooMany,
+    WritesOneTooMany,
     // of the others
-    BarrierInBranch, BarrierCountDiffers, BarriersInBothArms, BlockBarrierInCluster, LeavesClusterEarly, ClusterRankOutOfRange,
-    NoWarpBarrier, NoFence, NoGridDependency
+    BarrierInBranch,
+    BarrierCountDiffers,
+    BarriersInBothArms,
+    BlockBarrierInCluster,
+    LeavesClusterEarly,
+    ClusterRankOutOfRange,
+    NoWarpBarrier,
+    NoFence,
+    NoGridDependency
 };
 
 template <Bug bug> __device__ float block_sum(float v) {
@@ -46,7 +61,7 @@ template <Bug bug> __device__ float block_sum(float v) {
     return v;
 }
 
-template <Bug bug> __global__ void row_sum(const float* x, float* out, int rows, int cols) {
+template <Bug bug> __global__ void row_sum(const float *x, float *out, int rows, int cols) {
     for (int r = blockIdx.x; r < rows; r += gridDim.x) {
         float v = 0.f;
         const int end = bug == Bug::ReadsOneTooMany ? cols + 1 : cols;
@@ -59,7 +74,7 @@ template <Bug bug> __global__ void row_sum(const float* x, float* out, int rows,
 }
 
 // A full mask, but the lanes from n on have left.
-static __global__ void early_exit(const float* x, float* out, int n) {
+static __global__ void early_exit(const float *x, float *out, int n) {
     const int i = threadIdx.x;
     if (i >= n) return;
     float v = x[i];
@@ -68,10 +83,10 @@ static __global__ void early_exit(const float* x, float* out, int n) {
 }
 
 // 16-byte loads: over the end if cols is no multiple of 4, misaligned if offset is none.
-static __global__ void vector_sum(const float* x, float* out, int cols, int offset) {
+static __global__ void vector_sum(const float *x, float *out, int cols, int offset) {
     float v = 0;
     for (int c = threadIdx.x * 4; c < cols; c += threads * 4) {
-        const float4 f = __ldg(reinterpret_cast<const float4*>(x + offset + c));
+        const float4 f = __ldg(reinterpret_cast<const float4 *>(x + offset + c));
         v += f.x + (c + 1 < cols ? f.y : 0) + (c + 2 < cols ? f.z : 0) + (c + 3 < cols ? f.w : 0);
     }
     v = block_sum<Bug::None>(v);
@@ -79,7 +94,7 @@ static __global__ void vector_sum(const float* x, float* out, int cols, int offs
 }
 
 // Launched with too little dynamic shared memory, or with more than allowed without asking.
-static __global__ void dynamic_sum(const float* x, float* out, int cols) {
+static __global__ void dynamic_sum(const float *x, float *out, int cols) {
     SHARED_DYNAMIC(float, row);
     for (int c = threadIdx.x; c < cols; c += threads) row[c] = x[c];
     __syncthreads();
@@ -89,7 +104,7 @@ static __global__ void dynamic_sum(const float* x, float* out, int cols) {
     if (threadIdx.x == 0) out[0] = v;
 }
 
-template <Bug bug> __global__ void divergent_barriers(const float* x, float* out, int cols) {
+template <Bug bug> __global__ void divergent_barriers(const float *x, float *out, int cols) {
     SHARED_ARRAY(float, part, threads);
     float v = 0;
     for (int c = threadIdx.x; c < cols; c += threads) v += x[c];
@@ -98,8 +113,10 @@ template <Bug bug> __global__ void divergent_barriers(const float* x, float* out
     if (bug == Bug::BarrierCountDiffers)
         for (unsigned i = 0; i <= threadIdx.x / 128; i++) __syncthreads();
     if (bug == Bug::BarriersInBothArms) {
-        if (threadIdx.x % 2) __syncthreads();
-        else __syncthreads();
+        if (threadIdx.x % 2)
+            __syncthreads();
+        else
+            __syncthreads();
     }
     __syncthreads();
     if (threadIdx.x == 0) {
@@ -110,7 +127,7 @@ template <Bug bug> __global__ void divergent_barriers(const float* x, float* out
 }
 
 // Counts in shared memory without atomics.
-static __global__ void racing_histogram(const float* x, int* out, int n) {
+static __global__ void racing_histogram(const float *x, int *out, int n) {
     SHARED_ARRAY(int, counts, 4);
     if (threadIdx.x < 4) counts[threadIdx.x] = 0;
     __syncthreads();
@@ -120,22 +137,24 @@ static __global__ void racing_histogram(const float* x, int* out, int n) {
 }
 
 // Every block adds to one word without an atomic.
-static __global__ void racing_blocks(const float* x, float* out, int cols) {
+static __global__ void racing_blocks(const float *x, float *out, int cols) {
     float v = 0;
     for (int c = threadIdx.x; c < cols; c += threads) v += x[blockIdx.x * cols + c];
     v = block_sum<Bug::None>(v);
     if (threadIdx.x == 0) *out += v;
 }
 
-template <Bug bug> __global__ void cluster_sum(const float* x, float* out, int cols) {
+template <Bug bug> __global__ void cluster_sum(const float *x, float *out, int cols) {
     const auto cluster = cooperative_groups::this_cluster();
     SHARED_VAR(float, part);
     float v = 0;
     for (int c = cluster.block_rank() * threads + threadIdx.x; c < cols; c += threads * cluster.num_blocks()) v += x[c];
     v = block_sum<Bug::None>(v);
     if (threadIdx.x == 0) part = v;
-    if (bug == Bug::BlockBarrierInCluster) __syncthreads();
-    else cluster.sync();
+    if (bug == Bug::BlockBarrierInCluster)
+        __syncthreads();
+    else
+        cluster.sync();
     float t = 0;
     for (unsigned b = 0; b < cluster.num_blocks(); b++) t += *cluster.map_shared_rank(&part, bug == Bug::ClusterRankOutOfRange ? b + 1 : b);
     if (threadIdx.x == 0) out[cluster.block_rank()] = t;
@@ -143,7 +162,7 @@ template <Bug bug> __global__ void cluster_sum(const float* x, float* out, int c
 }
 
 // exp(-inf - -inf) for a thread that has only seen -inf.
-static __global__ void nan_prefix(const float* x, float* out, int cols) {
+static __global__ void nan_prefix(const float *x, float *out, int cols) {
     float max = -INFINITY, sum = 0;
     for (int c = threadIdx.x; c < cols; c += threads) {
         const float bigger = fmaxf(max, x[c]);
@@ -155,7 +174,7 @@ static __global__ void nan_prefix(const float* x, float* out, int cols) {
 }
 
 // A sum of a warp through shared memory, which relies on lock-step without its barriers.
-template <Bug bug> __global__ void warp_sum(const float* x, float* out) {
+template <Bug bug> __global__ void warp_sum(const float *x, float *out) {
     SHARED_ARRAY(float, s, 32);
     const int lane = threadIdx.x;
     s[lane] = x[lane];
@@ -170,29 +189,26 @@ template <Bug bug> __global__ void warp_sum(const float* x, float* out) {
 }
 
 // An index of 32 bits that overflows.
-static __global__ void short_index(const float* x, float* out, int row, int cols) {
+static __global__ void short_index(const float *x, float *out, int row, int cols) {
     const int offset = static_cast<int>(static_cast<unsigned>(row) * static_cast<unsigned>(cols));
     if (threadIdx.x == 0) out[0] = x[offset];
 }
 
 // A register that only n threads set.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-static __global__ void unset_register(const float* x, float* out, int n) {
+static __global__ void unset_register(const float *x, float *out, int n) {
     float v;
     if (static_cast<int>(threadIdx.x) < n) v = x[threadIdx.x];
     v = block_sum<Bug::None>(v);
     if (threadIdx.x == 0) out[0] = v;
 }
-#pragma GCC diagnostic pop
 
 // Adds to output that nobody has cleared.
-static __global__ void accumulate(const float* x, float* out, int n) {
+static __global__ void accumulate(const float *x, float *out, int n) {
     for (int c = threadIdx.x; c < n; c += threads) out[c] += x[c];
 }
 
 // The block that comes last adds up what the others have left.
-template <Bug bug> __global__ void last_block_sum(const float* x, float* parts, int* finished, float* out, int cols) {
+template <Bug bug> __global__ void last_block_sum(const float *x, float *parts, int *finished, float *out, int cols) {
     SHARED_VAR(bool, is_last);
     float v = 0;
     for (int c = threadIdx.x; c < cols; c += threads) v += x[blockIdx.x * cols + c];
@@ -211,7 +227,7 @@ template <Bug bug> __global__ void last_block_sum(const float* x, float* parts, 
 }
 
 // CUB's temporary storage used twice without a barrier in between.
-static __global__ void cub_reuse(const float* x, float* out, int cols) {
+static __global__ void cub_reuse(const float *x, float *out, int cols) {
     using Reduce = cub::BlockReduce<float, threads>;
     SHARED_VAR(Reduce::TempStorage, storage);
     float sum = 0, max = 0;
@@ -227,18 +243,18 @@ static __global__ void cub_reuse(const float* x, float* out, int cols) {
 }
 
 // Launched so that it may begin before the kernel that wrote x has ended.
-template <Bug bug> __global__ void dependent_sum(const float* x, float* out, int cols) {
+template <Bug bug> __global__ void dependent_sum(const float *x, float *out, int cols) {
     if (bug != Bug::NoGridDependency) cudaGridDependencySynchronize();
     float v = 0;
     for (int c = threadIdx.x; c < cols; c += threads) v += x[c];
     v = block_sum<Bug::None>(v);
     if (threadIdx.x == 0) out[0] = v;
 }
-static __global__ void double_all(const float* x, float* y, int n) {
+static __global__ void double_all(const float *x, float *y, int n) {
     for (int c = threadIdx.x; c < n; c += threads) y[c] = 2 * x[c];
 }
 
 // Loads through the read-only cache what the kernel itself writes (y is x).
-static __global__ void double_in_place(const float* x, float* y, int n) {
+static __global__ void double_in_place(const float *x, float *y, int n) {
     for (int c = threadIdx.x; c < n; c += threads) y[c] = 2 * __ldg(x + c);
 }

@@ -8,9 +8,9 @@
 #ifndef SIMT_HOST // the emulator brings its own
 #define SHARED_ARRAY(T, name, ...) __shared__ T name[__VA_ARGS__]
 #define SHARED_VAR(T, name) __shared__ T name
-#define SHARED_DYNAMIC(T, name)                                    \
+#define SHARED_DYNAMIC(T, name)                                     \
     extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
-    T* const name = reinterpret_cast<T*>(dynamic_shared)
+    T *const name = reinterpret_cast<T *>(dynamic_shared)
 #endif
 
 struct Shape { // of a launch
@@ -22,7 +22,7 @@ struct Shape { // of a launch
 };
 
 template <class... Parameters, class... Arguments>
-cudaError_t launch(void (*kernel)(Parameters...), const Shape& shape, Arguments... arguments) {
+cudaError_t launch(void (*kernel)(Parameters...), const Shape &shape, Arguments... arguments) {
     cudaLaunchConfig_t config{};
     config.gridDim = shape.grid;
     config.blockDim = shape.block;
@@ -31,13 +31,13 @@ cudaError_t launch(void (*kernel)(Parameters...), const Shape& shape, Arguments.
     cudaLaunchAttribute attributes[2]{};
     config.attrs = attributes;
     if (shape.cluster > 1) {
-        cudaLaunchAttribute& a = attributes[config.numAttrs++];
+        cudaLaunchAttribute &a = attributes[config.numAttrs++];
         a.id = cudaLaunchAttributeClusterDimension;
         a.val.clusterDim.x = shape.cluster;
         a.val.clusterDim.y = a.val.clusterDim.z = 1;
     }
     if (shape.programmatic) {
-        cudaLaunchAttribute& a = attributes[config.numAttrs++];
+        cudaLaunchAttribute &a = attributes[config.numAttrs++];
         a.id = cudaLaunchAttributeProgrammaticStreamSerialization;
         a.val.programmaticStreamSerializationAllowed = 1;
     }

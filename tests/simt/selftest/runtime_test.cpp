@@ -13,21 +13,23 @@
 
 namespace {
 
-int environment(const char* name, int otherwise) {
-    const char* text = getenv(name);
+int environment(const char *name, int otherwise) {
+    const char *text = getenv(name);
     return text ? atoi(text) : otherwise;
 }
 const int capability = environment("SIMT_CC", 90), devices = environment("SIMT_DEVICES", 1);
 
-__global__ void add_one(int* p) { atomicAdd(p, 1); }
-__global__ void use_dynamic(int* p) {
+__global__ void add_one(int *p) { atomicAdd(p, 1); }
+__global__ void use_dynamic(int *p) {
     SHARED_DYNAMIC(int, s);
     s[threadIdx.x] = 7;
     if (threadIdx.x == 0) atomicAdd(p, s[0]);
 }
-__global__ void deadlock(int* p) {
-    if (threadIdx.x < 16) __shfl_sync(0xffffffffu, *p, 0);
-    else __syncthreads();
+__global__ void deadlock(int *p) {
+    if (threadIdx.x < 16)
+        __shfl_sync(0xffffffffu, *p, 0);
+    else
+        __syncthreads();
 }
 
 int attribute(cudaDeviceAttr a) {
@@ -36,16 +38,18 @@ int attribute(cudaDeviceAttr a) {
     return value;
 }
 Shape single(cudaStream_t stream = nullptr) { return Shape{dim3(1), dim3(1), 0, 1, stream}; }
-int value_of(const int* device_pointer) {
+int value_of(const int *device_pointer) {
     int value = -1;
     EXPECT(cudaMemcpy(&value, device_pointer, sizeof value, cudaMemcpyDeviceToHost) == cudaSuccess);
     return value;
 }
-bool last_error_was(cudaError_t error) { return cudaPeekAtLastError() == error && cudaGetLastError() == error && cudaGetLastError() == cudaSuccess; }
+bool last_error_was(cudaError_t error) {
+    return cudaPeekAtLastError() == error && cudaGetLastError() == error && cudaGetLastError() == cudaSuccess;
+}
 
 void test_without_device(cudaError_t expected) {
     int count = 77, version = -1;
-    void* p = nullptr;
+    void *p = nullptr;
     EXPECT(cudaDriverGetVersion(&version) == cudaSuccess);
     EXPECT((version == 0) == (expected == cudaErrorInsufficientDriver));
     EXPECT(cudaGetDeviceCount(&count) == expected);
@@ -74,7 +78,7 @@ void test_two_devices() {
     EXPECT(cudaStreamCreate(&stream) == cudaSuccess);
     EXPECT(cudaSetDevice(1) == cudaSuccess);
     EXPECT(launch(add_one, single(), on_first.data()) == cudaErrorIllegalAddress);
-    int* on_second = nullptr;
+    int *on_second = nullptr;
     EXPECT(cudaMalloc(&on_second, sizeof(int)) == cudaSuccess);
     EXPECT(launch(add_one, single(stream), on_second) == cudaErrorInvalidResourceHandle);
     EXPECT(launch(add_one, single(), on_second) == cudaSuccess);
@@ -119,7 +123,7 @@ void test_memory() {
     EXPECT(cudaMallocHost(&pinned, 100) == cudaSuccess);
     EXPECT(simt_live_allocations() == live + 2 && simt_memory_in_use() == used + 100);
     cudaPointerAttributes attributes;
-    EXPECT(cudaPointerGetAttributes(&attributes, static_cast<char*>(p) + 50) == cudaSuccess && attributes.type == cudaMemoryTypeDevice);
+    EXPECT(cudaPointerGetAttributes(&attributes, static_cast<char *>(p) + 50) == cudaSuccess && attributes.type == cudaMemoryTypeDevice);
     EXPECT(cudaPointerGetAttributes(&attributes, pinned) == cudaSuccess && attributes.type == cudaMemoryTypeHost);
     EXPECT(cudaPointerGetAttributes(&attributes, &used) == cudaSuccess && attributes.type == cudaMemoryTypeUnregistered);
 
@@ -129,13 +133,13 @@ void test_memory() {
     EXPECT(cudaMemcpy(p, host, 100, cudaMemcpyHostToDevice) == cudaSuccess);
     EXPECT(cudaMemsetAsync(p, 6, 50, nullptr) == cudaSuccess);
     EXPECT(cudaMemcpyAsync(pinned, p, 100, cudaMemcpyDefault, nullptr) == cudaSuccess && cudaStreamSynchronize(nullptr) == cudaSuccess);
-    EXPECT(static_cast<char*>(pinned)[49] == 6 && static_cast<char*>(pinned)[50] == 5);
+    EXPECT(static_cast<char *>(pinned)[49] == 6 && static_cast<char *>(pinned)[50] == 5);
     EXPECT(cudaMemcpy(p, host, 101, cudaMemcpyDefault) == cudaErrorInvalidValue);
     EXPECT(cudaMemcpy(p, host, 100, cudaMemcpyDeviceToHost) == cudaErrorInvalidValue);
     EXPECT(cudaMemset(host, 0, 1) == cudaErrorInvalidValue);
 
     EXPECT(cudaFree(pinned) == cudaErrorInvalidValue && cudaFreeHost(pinned) == cudaSuccess);
-    EXPECT(cudaFree(static_cast<char*>(p) + 1) == cudaErrorInvalidValue && cudaFreeAsync(p, nullptr) == cudaSuccess);
+    EXPECT(cudaFree(static_cast<char *>(p) + 1) == cudaErrorInvalidValue && cudaFreeAsync(p, nullptr) == cudaSuccess);
     EXPECT(cudaFree(p) == cudaErrorInvalidValue);
     EXPECT(simt_live_allocations() == live && simt_memory_in_use() == used);
     cudaGetLastError();
@@ -207,7 +211,7 @@ template <class F> void expect_forbidden(cudaError_t error, F forbidden) {
 }
 void test_forbidden_in_capture() {
     DeviceArray<int> n(std::vector<int>{0});
-    void* p = nullptr;
+    void *p = nullptr;
     int value = 0;
     const cudaError_t unsupported = cudaErrorStreamCaptureUnsupported;
     expect_forbidden(unsupported, [&](cudaStream_t) { return cudaMalloc(&p, 16); });
@@ -258,7 +262,7 @@ void test_failing_kernel() {
 }
 
 void test_pinned_and_host_threads() {
-    int* pinned = nullptr;
+    int *pinned = nullptr;
     EXPECT(cudaMallocHost(&pinned, sizeof(int)) == cudaSuccess);
     *pinned = 0;
     std::vector<std::thread> workers;
@@ -266,12 +270,12 @@ void test_pinned_and_host_threads() {
         workers.emplace_back([=] {
             for (int k = 0; k < 50; k++) launch(add_one, Shape{dim3(2), dim3(32)}, pinned);
         });
-    for (std::thread& worker : workers) worker.join();
+    for (std::thread &worker : workers) worker.join();
     EXPECT(*pinned == 4 * 50 * 64);
     EXPECT(cudaFreeHost(pinned) == cudaSuccess);
 }
 
-}  // namespace
+} // namespace
 
 int main() {
     if (!environment("SIMT_DRIVER", 1)) {

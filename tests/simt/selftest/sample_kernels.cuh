@@ -15,20 +15,20 @@ template <> __device__ inline __nv_bfloat16 from_float<__nv_bfloat16>(float x) {
 
 template <class T> constexpr int vector_size = 16 / sizeof(T);
 
-template <class T> __device__ void load_vector(const T* p, float* values) {
-    const uint4 bits = __ldg(reinterpret_cast<const uint4*>(p));
+template <class T> __device__ void load_vector(const T *p, float *values) {
+    const uint4 bits = __ldg(reinterpret_cast<const uint4 *>(p));
     T elements[vector_size<T>];
-    memcpy(static_cast<void*>(elements), &bits, 16);
+    memcpy(static_cast<void *>(elements), &bits, 16);
 #pragma unroll
     for (int i = 0; i < vector_size<T>; i++) values[i] = to_float(elements[i]);
 }
-template <class T> __device__ void store_vector(T* p, const float* values) {
+template <class T> __device__ void store_vector(T *p, const float *values) {
     T elements[vector_size<T>];
 #pragma unroll
     for (int i = 0; i < vector_size<T>; i++) elements[i] = from_float<T>(values[i]);
     uint4 bits;
-    memcpy(&bits, static_cast<const void*>(elements), 16);
-    *reinterpret_cast<uint4*>(p) = bits;
+    memcpy(&bits, static_cast<const void *>(elements), 16);
+    *reinterpret_cast<uint4 *>(p) = bits;
 }
 
 struct Max {
@@ -80,12 +80,12 @@ template <int Threads> __device__ State block_merge(State state) {
 
 // ---- a warp per row, the row in registers; 16-byte accesses where rows are aligned
 template <class T, int Steps, int Warps>
-__global__ void __launch_bounds__(Warps * 32) softmax_warp(const T* __restrict__ x, T* __restrict__ y, int rows, int cols) {
+__global__ void __launch_bounds__(Warps * 32) softmax_warp(const T *__restrict__ x, T *__restrict__ y, int rows, int cols) {
     constexpr int N = vector_size<T>;
     const int row = blockIdx.x * Warps + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return; // whole warps leave
-    const T* xr = x + static_cast<size_t>(row) * cols;
-    T* yr = y + static_cast<size_t>(row) * cols;
+    const T *xr = x + static_cast<size_t>(row) * cols;
+    T *yr = y + static_cast<size_t>(row) * cols;
     const bool aligned = cols % N == 0; // the matrix begins at a multiple of 256 bytes
     float v[Steps * N];
     float max = -INFINITY;
@@ -123,10 +123,10 @@ __global__ void __launch_bounds__(Warps * 32) softmax_warp(const T* __restrict__
 
 // ---- a block per row, two passes with the online update
 template <class T, int Threads>
-__global__ void __launch_bounds__(Threads) softmax_online(const T* __restrict__ x, T* __restrict__ y, int rows, int cols) {
+__global__ void __launch_bounds__(Threads) softmax_online(const T *__restrict__ x, T *__restrict__ y, int rows, int cols) {
     for (int row = blockIdx.x; row < rows; row += gridDim.x) {
-        const T* xr = x + static_cast<size_t>(row) * cols;
-        T* yr = y + static_cast<size_t>(row) * cols;
+        const T *xr = x + static_cast<size_t>(row) * cols;
+        T *yr = y + static_cast<size_t>(row) * cols;
         State state{-INFINITY, 0.f};
         for (int c = threadIdx.x; c < cols; c += Threads) state = merge(state, State{to_float(xr[c]), 1.f});
         state = block_merge<Threads>(state);
@@ -137,7 +137,7 @@ __global__ void __launch_bounds__(Threads) softmax_online(const T* __restrict__ 
 
 // ---- a block per row, the row in dynamic shared memory
 template <class T, int Threads>
-__global__ void __launch_bounds__(Threads) softmax_shared(const T* __restrict__ x, T* __restrict__ y, int cols) {
+__global__ void __launch_bounds__(Threads) softmax_shared(const T *__restrict__ x, T *__restrict__ y, int cols) {
     SHARED_DYNAMIC(float, row);
     const size_t first = static_cast<size_t>(blockIdx.x) * cols;
     State state{-INFINITY, 0.f};
@@ -151,12 +151,12 @@ __global__ void __launch_bounds__(Threads) softmax_shared(const T* __restrict__ 
 
 // ---- cross-entropy, forward and backward in one; counts with atomics
 template <class T, int Threads>
-__global__ void __launch_bounds__(Threads) cross_entropy(const T* __restrict__ x, const int* __restrict__ targets, float* __restrict__ loss,
-                                                         T* __restrict__ dx, float scale, int ignore, int* valid, int* biggest, int rows,
-                                                         int cols) {
+__global__ void __launch_bounds__(Threads)
+    cross_entropy(const T *__restrict__ x, const int *__restrict__ targets, float *__restrict__ loss, T *__restrict__ dx, float scale,
+                  int ignore, int *valid, int *biggest, int rows, int cols) {
     for (int row = blockIdx.x; row < rows; row += gridDim.x) {
-        const T* xr = x + static_cast<size_t>(row) * cols;
-        T* dr = dx + static_cast<size_t>(row) * cols;
+        const T *xr = x + static_cast<size_t>(row) * cols;
+        T *dr = dx + static_cast<size_t>(row) * cols;
         const int target = targets[row];
         if (target == ignore) { // the same for the whole block
             for (int c = threadIdx.x; c < cols; c += Threads) dr[c] = from_float<T>(0.f);
@@ -180,7 +180,7 @@ __global__ void __launch_bounds__(Threads) cross_entropy(const T* __restrict__ x
 }
 
 // ---- votes, shuffles, warp reductions and atomics
-static __global__ void sum_losses(const float* __restrict__ loss, float* sum, unsigned* finite, int rows) {
+static __global__ void sum_losses(const float *__restrict__ loss, float *sum, unsigned *finite, int rows) {
     const int stride = gridDim.x * blockDim.x;
     const int end = (rows + stride - 1) / stride * stride; // every lane goes round equally often
     float mine = 0.f;
@@ -205,7 +205,8 @@ static __global__ void sum_losses(const float* __restrict__ loss, float* sum, un
 
 // ---- CUB
 template <class T, int Threads>
-__global__ void __launch_bounds__(Threads) row_sum_cub(const T* __restrict__ x, float* __restrict__ sums, float* __restrict__ maxima, int cols) {
+__global__ void __launch_bounds__(Threads)
+    row_sum_cub(const T *__restrict__ x, float *__restrict__ sums, float *__restrict__ maxima, int cols) {
     using Reduce = cub::BlockReduce<float, Threads>;
     SHARED_VAR(typename Reduce::TempStorage, storage);
     const int row = blockIdx.x;
@@ -227,7 +228,7 @@ __global__ void __launch_bounds__(Threads) row_sum_cub(const T* __restrict__ x, 
 // ---- a cluster per row, merged through distributed shared memory
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 template <class T, int Threads>
-__global__ void __launch_bounds__(Threads) softmax_cluster(const T* __restrict__ x, T* __restrict__ y, int cols) {
+__global__ void __launch_bounds__(Threads) softmax_cluster(const T *__restrict__ x, T *__restrict__ y, int cols) {
     const auto cluster = cooperative_groups::this_cluster();
     const int blocks = cluster.num_blocks(), rank = cluster.block_rank();
     const size_t first = static_cast<size_t>(blockIdx.x / blocks) * cols;

@@ -25,8 +25,8 @@ struct cluster_group {
     static unsigned num_blocks() { return simt::cluster_blocks(); }
     static unsigned thread_rank() { return simt::self->cluster_rank; }
     static unsigned num_threads() { return num_blocks() * thread_block::size(); }
-    template <class T> static T* map_shared_rank(T* p, unsigned rank, SIMT_AT) {
-        return static_cast<T*>(simt::cluster_map(p, rank, file_, line_));
+    template <class T> static T *map_shared_rank(T *p, unsigned rank, SIMT_AT) {
+        return static_cast<T *>(simt::cluster_map(p, rank, file_, line_));
     }
 };
 inline cluster_group this_cluster() { return {}; }
@@ -43,8 +43,8 @@ template <unsigned Size> struct thread_block_tile {
         return __shfl_down_sync(mask(), value, delta, Size, file_, line_);
     }
 };
-template <unsigned Size, class Group> thread_block_tile<Size> tiled_partition(const Group&) { return {}; }
+template <unsigned Size, class Group> thread_block_tile<Size> tiled_partition(const Group &) { return {}; }
 
-template <class Group> void sync(const Group& group, SIMT_AT) { group.sync(file_, line_); }
+template <class Group> void sync(const Group &group, SIMT_AT) { group.sync(file_, line_); }
 
-}  // namespace cooperative_groups
+} // namespace cooperative_groups

@@ -7,11 +7,11 @@ namespace cub {
 template <class T, int ThreadsX, int /* algorithm */ = 0, int ThreadsY = 1, int ThreadsZ = 1> class BlockReduce {
     static constexpr int threads = ThreadsX * ThreadsY * ThreadsZ, warps = (threads + 31) / 32;
 
-public:
+  public:
     struct TempStorage {
         T of_warp[warps];
     };
-    explicit BlockReduce(TempStorage& storage) : storage_(storage) {}
+    explicit BlockReduce(TempStorage &storage) : storage_(storage) {}
 
     template <class Op> T Reduce(T value, Op op) {
         const int lane = static_cast<int>(simt::self->lane), warp = static_cast<int>(simt::self->warp);
@@ -32,8 +32,8 @@ public:
         return Reduce(value, [](T a, T b) { return a + b; });
     }
 
-private:
-    TempStorage& storage_;
+  private:
+    TempStorage &storage_;
 };
 
-}  // namespace cub
+} // namespace cub
