@@ -15,11 +15,13 @@ extern "C" {
 typedef enum smx_kernel {
     SMX_KERNEL_ROW_REGISTERS, /* the row stays in registers: a group of lanes, a warp or a block per row */
     SMX_KERNEL_ROW_STREAM,    /* a block streams the row with the online update, twice if it writes */
-    SMX_KERNEL_ROW_MAP        /* no reduction: every element is mapped with numbers of its row */
+    SMX_KERNEL_ROW_MAP,       /* no reduction: every element is mapped with numbers of its row */
+    SMX_KERNEL_ROW_STRIDED,   /* elements of a row lie apart: a thread holds neighbouring rows side by side */
+    SMX_KERNEL_ROW_PICK       /* one element of every row: a thread per row */
 } smx_kernel;
 
 typedef struct smx_plan_row {
-    unsigned ops;               /* operations it serves, bit 1 << smxOp_t */
+    unsigned work;              /* what it serves: a set of bits of plan.c */
     int64_t min_cols, max_cols; /* columns it accepts; max_cols -1: any number */
     int min_cc;                 /* least compute capability, major * 10 + minor */
     smx_kernel kernel;
@@ -52,15 +54,18 @@ typedef struct smx_call {
     int64_t rows, cols;
     smxAlgorithm_t algorithm;
 
-    smx_operand in;       /* x; y of a backward call */
-    smx_operand gradient; /* dy of a backward call */
-    smx_operand out;      /* y or dx; data NULL where nothing is written per element */
+    smx_operand in;     /* x; y of a softmax backward call */
+    smx_operand second; /* dy of a softmax backward call, target probabilities of a loss; data NULL where there is none */
+    smx_operand out;    /* y or dx; data NULL where nothing is written per element */
+    bool strided;       /* elements of a row lie apart in one of the operands at least */
 
-    float scale; /* softmax: scale; cross-entropy: logitScale */
+    float scale; /* softmax: scale; losses: logitScale */
     smxEmptyRow_t empty_row;
 
-    smxTargets_t targets;
+    smxTargets_t indices; /* data NULL where the targets are probabilities, or there is no row */
     int64_t ignore_index;
+    float label_smoothing, z_loss, softcap;
+    const void *class_weights, *device_divisor;
     smxReduction_t reduction;
     smxEmptyMean_t empty_mean;
     const void *grad_loss;
@@ -70,6 +75,16 @@ typedef struct smx_call {
     smx_plan plan;
     void *workspace; /* at least smx_workspace_of_call() */
 } smx_call;
+
+/* A loss needs the general row programs if all elements of a row enter into it beside the row state, or not as they are. */
+static inline bool smx_is_general_loss(const smx_call *call) {
+    return call->second.name != NULL || call->label_smoothing != 0 || call->softcap != 0;
+}
+
+/* Does the divisor of the mean follow from the index targets? */
+static inline bool smx_counts_divisor(const smx_call *call) {
+    return call->reduction == SMX_REDUCTION_MEAN && call->device_divisor == NULL && call->second.name == NULL;
+}
 
 /* The pieces of a loss call's workspace, offsets in bytes (plan.c). */
 typedef struct smx_loss_workspace {
@@ -113,6 +128,7 @@ typedef struct smx_backend {
     smxStatus_t (*change_stream)(const char *call, smxHandle_t handle, cudaStream_t stream);
     smxStatus_t (*softmax)(const smx_call *call);
     smxStatus_t (*cross_entropy)(const smx_call *call);
+    smxStatus_t (*nll)(const smx_call *call);
     void (*describe)(const smx_call *call, char *text, size_t capacity);
 } smx_backend;
 
@@ -172,8 +188,13 @@ smxStatus_t smx_check_layout(const char *call, const char *name, const smxLayout
 /* ---- the rules that all operations share (rules.c) ---- */
 
 smxStatus_t smx_take_operand(const char *call, smx_operand *operand, const char *name, const smxLayout_t *layout, const void *data);
-smxStatus_t smx_check_adjacent(const smx_call *call, const smx_operand *operand);
-smxStatus_t smx_check_call(smx_call *call); /* also sets rows and cols */
+bool smx_is_strided(const smxLayout_t *layout);
+smxStatus_t smx_check_call(smx_call *call); /* also sets rows, cols and strided */
+
+/* ---- options and targets of losses (loss.c) ---- */
+
+smxStatus_t smx_take_loss_options(smx_call *call, const smxCrossEntropyOptions_t *given);
+smxStatus_t smx_take_targets(smx_call *call, const smxTargets_t *targets); /* after call->in */
 
 /* ---- the road of every call (run.c) ---- */
 

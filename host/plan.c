@@ -4,14 +4,19 @@
 
 #include "internal.h"
 
-#define OP(name) (1u << SMX_OP_##name)
-
+/* What rows of the table serve: operations, and losses in their general form (smx_is_general_loss), which need more of a row. */
+#define WORK(name) (1u << SMX_OP_##name)
 enum {
-    OPS_READ = OP(LOG_SUM_EXP) | OP(CROSS_ENTROPY_FORWARD),                                         /* a row in, a number out */
-    OPS_WRITE = OP(SOFTMAX_FORWARD) | OP(LOG_SOFTMAX_FORWARD) | OP(CROSS_ENTROPY_FORWARD_BACKWARD), /* a row in, a row out */
-    OPS_TWO = OP(SOFTMAX_BACKWARD) | OP(LOG_SOFTMAX_BACKWARD),                                      /* two rows in, one out */
-    OPS_MAP = OP(CROSS_ENTROPY_BACKWARD),                                                           /* given lse */
-    OPS_REDUCE = OPS_READ | OPS_WRITE | OPS_TWO,
+    GENERAL_LOSS = 1u << 30,
+    GENERAL_GRADIENT = 1u << 29,
+
+    READING = WORK(LOG_SUM_EXP) | WORK(CROSS_ENTROPY_FORWARD),                                          /* a row in, a number out */
+    WRITING = WORK(SOFTMAX_FORWARD) | WORK(LOG_SOFTMAX_FORWARD) | WORK(CROSS_ENTROPY_FORWARD_BACKWARD), /* a row in, a row out */
+    TWO_ROWS = WORK(SOFTMAX_BACKWARD) | WORK(LOG_SOFTMAX_BACKWARD) | GENERAL_LOSS | GENERAL_GRADIENT,   /* two rows in */
+    MAPPING = WORK(CROSS_ENTROPY_BACKWARD) | WORK(NLL_LOSS_BACKWARD),                                   /* nothing to reduce */
+    REDUCING = READING | WRITING | TWO_ROWS,
+    GENERAL = GENERAL_LOSS | GENERAL_GRADIENT,
+    ONE_FORM = REDUCING & ~GENERAL,
     ANY_COLS = -1
 };
 
@@ -24,62 +29,108 @@ enum {
 #define MAP(per_row, per_block, per_thread) \
     .kernel = SMX_KERNEL_ROW_MAP, .threads_per_row = (per_row), .threads_per_block = (per_block), .elements_per_thread = (per_thread)
 
+#define STRIDED(per_row, most_cols)                                                                                      \
+    .kernel = SMX_KERNEL_ROW_STRIDED, .threads_per_row = (per_row), .threads_per_block = 256, .elements_per_thread = 32, \
+    .max_cols = (most_cols)
+
 /* None of the choices has been timed on a GPU yet. They follow from counting: enough 16-byte loads in flight per
- * multiprocessor, at most 64 registers of row per thread, no idle lanes within a factor of two of the columns. */
+ * multiprocessor, at most 64 registers of row per thread, no idle lanes within a factor of two of the columns. The general
+ * losses have fewer shapes: they do more per element, and their kernels are the longest to compile. */
 static const smx_plan_row table[] = {
     /* a few lanes per row */
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(1, 256, 8)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(2, 256, 8)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(4, 256, 8)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(8, 256, 8)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(16, 256, 8)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(1, 256, 8)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(2, 256, 8)},
+    {.work = REDUCING, .min_cc = 75, REGISTERS(4, 256, 8)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(8, 256, 8)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(16, 256, 8)},
     /* a warp per row */
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(32, 256, 8)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(32, 256, 16)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(32, 256, 32)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(32, 128, 64)},
+    {.work = REDUCING, .min_cc = 75, REGISTERS(32, 256, 8)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(32, 256, 16)},
+    {.work = REDUCING, .min_cc = 75, REGISTERS(32, 256, 32)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(32, 128, 64)},
     /* a block per row; a row that is only read gains nothing from being kept */
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(128, 128, 32)},
-    {.ops = OPS_READ, .min_cc = 75, .min_cols = 4097, STREAM(256, 32)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(128, 128, 64)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(256, 256, 32)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(256, 256, 64)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(512, 512, 32)},
-    {.ops = OPS_REDUCE, .min_cc = 75, REGISTERS(512, 512, 64)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(128, 128, 32)},
+    {.work = READING | GENERAL_LOSS, .min_cc = 75, .min_cols = 4097, STREAM(256, 32)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(128, 128, 64)},
+    {.work = REDUCING, .min_cc = 75, REGISTERS(256, 256, 32)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(256, 256, 64)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(512, 512, 32)},
+    {.work = ONE_FORM, .min_cc = 75, REGISTERS(512, 512, 64)},
     /* longer rows pass through the chip */
-    {.ops = OPS_REDUCE, .min_cc = 75, STREAM(256, 32)},
+    {.work = REDUCING, .min_cc = 75, STREAM(256, 32)},
     /* nothing to reduce */
-    {.ops = OPS_MAP, .min_cc = 75, .max_cols = 64, MAP(4, 256, 16)},
-    {.ops = OPS_MAP, .min_cc = 75, .max_cols = 2048, MAP(32, 256, 32)},
-    {.ops = OPS_MAP, .min_cc = 75, .max_cols = ANY_COLS, MAP(256, 256, 32)},
+    {.work = MAPPING, .min_cc = 75, .max_cols = 64, MAP(4, 256, 16)},
+    {.work = MAPPING, .min_cc = 75, .max_cols = 2048, MAP(32, 256, 32)},
+    {.work = MAPPING, .min_cc = 75, .max_cols = ANY_COLS, MAP(256, 256, 32)},
+    {.work = WORK(NLL_LOSS_FORWARD),
+     .min_cc = 75,
+     .kernel = SMX_KERNEL_ROW_PICK,
+     .threads_per_row = 1,
+     .threads_per_block = 256,
+     .elements_per_thread = 1,
+     .max_cols = ANY_COLS},
+    /* elements that lie apart: short rows stay in the registers of the threads that share them (of 16-bit types, 4 each) */
+    {.work = REDUCING | MAPPING, .min_cc = 75, STRIDED(8, 32)},
+    {.work = REDUCING | MAPPING, .min_cc = 75, STRIDED(64, 256)},
+    {.work = REDUCING | MAPPING, .min_cc = 75, STRIDED(64, ANY_COLS)},
 };
 
 int smx_plan_table_size(void) { return (int)(sizeof table / sizeof table[0]); }
 const smx_plan_row *smx_plan_table_row(int index) { return &table[index]; }
 
-/* Backward without the forward's lse has to find it, as the fused call does. */
-static smxOp_t planned_op(const smx_call *call) {
-    return call->op == SMX_OP_CROSS_ENTROPY_BACKWARD && call->lse == NULL ? SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD : call->op;
+/* Backward without the forward's lse has to find it, as the fused call does. A general gradient is not a map even with it. The strided
+ * family has losses in their general form alone. */
+static unsigned work_of(const smx_call *call) {
+    switch (call->op) {
+    case SMX_OP_CROSS_ENTROPY_FORWARD:
+        if (call->strided || smx_is_general_loss(call)) return GENERAL_LOSS;
+        break;
+    case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD:
+        if (call->strided || smx_is_general_loss(call)) return GENERAL_GRADIENT;
+        break;
+    case SMX_OP_CROSS_ENTROPY_BACKWARD:
+        if (smx_is_general_loss(call) || (call->strided && call->lse == NULL)) return GENERAL_GRADIENT;
+        if (call->lse == NULL) return WORK(CROSS_ENTROPY_FORWARD_BACKWARD);
+        break;
+    default: break;
+    }
+    return 1u << call->op;
 }
 
-static bool fits_registers(const smx_plan_row *row, smxOp_t op, smxDataType_t type) {
-    return SMX_ROW_FITS_REGISTERS(row->elements_per_thread, type == SMX_R_64F ? 8 : 4, (OPS_TWO >> op & 1) ? 2 : 1);
+static bool fits_registers(const smx_plan_row *row, unsigned work, smxDataType_t type) {
+    return SMX_ROW_FITS_REGISTERS(row->elements_per_thread, type == SMX_R_64F ? 8 : 4, (TWO_ROWS & work) ? 2 : 1);
 }
 
 bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call, int compute_capability) {
-    const smxOp_t op = planned_op(call);
-    if (!(row->ops >> op & 1) || compute_capability < row->min_cc) return false;
+    const unsigned work = work_of(call);
+    if (!(row->work & work) || compute_capability < row->min_cc) return false;
+    if ((row->kernel == SMX_KERNEL_ROW_STRIDED) != call->strided && row->kernel != SMX_KERNEL_ROW_PICK) return false;
     if (call->cols < row->min_cols || (row->max_cols != ANY_COLS && call->cols > row->max_cols)) return false;
-    return row->kernel != SMX_KERNEL_ROW_REGISTERS || fits_registers(row, op, call->in.layout.type);
+    return row->kernel != SMX_KERNEL_ROW_REGISTERS || fits_registers(row, work, call->in.layout.type);
 }
 
-static bool algorithm_allows(smxAlgorithm_t algorithm, smx_kernel kernel) {
+/* RESIDENT rules out rows that are read twice, ONLINE rows that are held until their max is known. */
+static bool algorithm_allows(smxAlgorithm_t algorithm, const smx_plan_row *row, unsigned work) {
+    const bool read_twice = row->kernel == SMX_KERNEL_ROW_STREAM || (row->kernel == SMX_KERNEL_ROW_STRIDED && row->max_cols == ANY_COLS);
     switch (algorithm) {
-    case SMX_ALGORITHM_RESIDENT: return kernel != SMX_KERNEL_ROW_STREAM;
-    case SMX_ALGORITHM_ONLINE: return kernel != SMX_KERNEL_ROW_REGISTERS;
+    case SMX_ALGORITHM_RESIDENT: return !read_twice || (MAPPING & work);
+    case SMX_ALGORITHM_ONLINE: return row->kernel != SMX_KERNEL_ROW_REGISTERS;
     case SMX_ALGORITHM_AUTO: break;
     }
     return true;
+}
+
+static smxStatus_t does_not_stay(const smx_call *call, unsigned work) {
+    int64_t most = 0;
+    for (int i = 0; i < smx_plan_table_size(); i++) {
+        const smx_plan_row *row = &table[i];
+        const bool serves = (row->work & work) && algorithm_allows(SMX_ALGORITHM_RESIDENT, row, work) &&
+                            (row->kernel == SMX_KERNEL_ROW_STRIDED) == call->strided &&
+                            (row->kernel != SMX_KERNEL_ROW_REGISTERS || fits_registers(row, work, call->in.layout.type));
+        if (serves && row->max_cols > most) most = row->max_cols;
+    }
+    return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: a row of %lld columns of %s%s does not stay on the chip, at most %lld do", call->name,
+                    (long long)call->cols, smx_type_name(call->in.layout.type), call->strided ? " that lie apart" : "", (long long)most);
 }
 
 smxStatus_t smx_plan_call(smx_call *call) {
@@ -88,7 +139,7 @@ smxStatus_t smx_plan_call(smx_call *call) {
     if (handle->backend->kind == SMX_BACKEND_CPU) return SMX_STATUS_SUCCESS;
     for (int i = 0; i < smx_plan_table_size(); i++) {
         if (handle->pinned_plan >= 0 && handle->pinned_plan != i) continue;
-        if (!algorithm_allows(call->algorithm, table[i].kernel)) continue;
+        if (!algorithm_allows(call->algorithm, &table[i], work_of(call))) continue;
         if (!smx_plan_accepts(&table[i], call, handle->compute_capability)) continue;
         call->plan = (smx_plan){.row = &table[i], .index = i};
         return SMX_STATUS_SUCCESS;
@@ -96,18 +147,15 @@ smxStatus_t smx_plan_call(smx_call *call) {
     if (handle->pinned_plan >= 0)
         return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: row %d of the plan table does not accept %s of %lld columns of %s", call->name,
                         handle->pinned_plan, smx_op_name(call->op), (long long)call->cols, smx_type_name(call->in.layout.type));
-    int64_t most = 0;
-    for (int i = 0; i < smx_plan_table_size(); i++)
-        if (table[i].kernel == SMX_KERNEL_ROW_REGISTERS && fits_registers(&table[i], planned_op(call), call->in.layout.type) &&
-            table[i].max_cols > most)
-            most = table[i].max_cols;
-    return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: a row of %lld columns of %s does not stay on the chip, at most %lld do", call->name,
-                    (long long)call->cols, smx_type_name(call->in.layout.type), (long long)most);
+    return does_not_stay(call, work_of(call));
 }
 
 void smx_describe_plan(const smx_call *call, char *text, size_t capacity) {
-    static const char *const names[] = {
-        [SMX_KERNEL_ROW_REGISTERS] = "row_registers", [SMX_KERNEL_ROW_STREAM] = "row_stream", [SMX_KERNEL_ROW_MAP] = "row_map"};
+    static const char *const names[] = {[SMX_KERNEL_ROW_REGISTERS] = "row_registers",
+                                        [SMX_KERNEL_ROW_STREAM] = "row_stream",
+                                        [SMX_KERNEL_ROW_MAP] = "row_map",
+                                        [SMX_KERNEL_ROW_STRIDED] = "row_strided",
+                                        [SMX_KERNEL_ROW_PICK] = "row_pick"};
     const smx_plan_row *row = call->plan.row;
     snprintf(text, capacity, "%s, %lld x %lld %s: %s, %d threads per row, %d per block, %d elements per thread (plan row %d, sm_%d)",
              smx_op_name(call->op), (long long)call->rows, (long long)call->cols, smx_type_name(call->in.layout.type), names[row->kernel],
@@ -127,8 +175,10 @@ smx_loss_workspace smx_loss_workspace_of(smxDataType_t type, int64_t rows) {
 size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows) {
     switch (op) {
     case SMX_OP_CROSS_ENTROPY_FORWARD:
-    case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD: return smx_loss_workspace_of(type, rows).bytes;
-    case SMX_OP_CROSS_ENTROPY_BACKWARD: return smx_loss_workspace_of(type, rows).row_losses; /* the divisor alone */
+    case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD:
+    case SMX_OP_NLL_LOSS_FORWARD: return smx_loss_workspace_of(type, rows).bytes;
+    case SMX_OP_CROSS_ENTROPY_BACKWARD:
+    case SMX_OP_NLL_LOSS_BACKWARD: return smx_loss_workspace_of(type, rows).row_losses; /* the divisor alone */
     case SMX_OP_SOFTMAX_FORWARD:
     case SMX_OP_SOFTMAX_BACKWARD:
     case SMX_OP_LOG_SOFTMAX_FORWARD:
@@ -140,7 +190,7 @@ size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows) {
 
 size_t smx_workspace_of_call(const smx_call *call) {
     const bool sums_losses = call->loss != NULL && call->reduction != SMX_REDUCTION_NONE;
-    const bool needs_divisor = call->out.data != NULL && call->reduction == SMX_REDUCTION_MEAN;
+    const bool needs_divisor = call->out.data != NULL && smx_counts_divisor(call);
     if (call->rows == 0 || (!sums_losses && !needs_divisor)) return 0;
     return smx_workspace_bytes(sums_losses ? call->op : SMX_OP_CROSS_ENTROPY_BACKWARD, call->in.layout.type, call->rows);
 }

@@ -31,19 +31,9 @@ static smxStatus_t check_same_rows(const smx_call *call, const smx_operand *b) {
     return SMX_STATUS_SUCCESS;
 }
 
-smxStatus_t smx_check_adjacent(const smx_call *call, const smx_operand *operand) {
-    const smxLayout_t *l = &operand->layout;
-    if (smx_layout_rows(l) == 0) return SMX_STATUS_SUCCESS;
-    if (l->cols > 1 && l->colStride != 1)
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s has colStride %lld: only rows of adjacent elements (colStride 1) are supported",
-                        call->name, operand->name, (long long)l->colStride);
-    if (l->inner > 1)
-        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %s has inner %lld: only rows of adjacent elements (inner 1) are supported",
-                        call->name, operand->name, (long long)l->inner);
-    return SMX_STATUS_SUCCESS;
-}
+bool smx_is_strided(const smxLayout_t *l) { return smx_layout_rows(l) > 0 && ((l->cols > 1 && l->colStride != 1) || l->inner > 1); }
 
-/* ---- rules on the values of a row or of the whole call: loss, lse, gradLoss ---- */
+/* ---- rules on values beside the operands: loss, lse, gradLoss, classWeights, deviceDivisor ---- */
 
 static smxStatus_t check_values(const smx_call *call, const char *name, const void *data, bool needed) {
     if (data == NULL) return needed ? smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s is NULL", call->name, name) : SMX_STATUS_SUCCESS;
@@ -99,19 +89,29 @@ static bool in_place(const extent *a, const extent *b) {
 }
 
 static smxStatus_t check_overlap(const smx_call *call) {
-    extent e[7];
+    extent e[9];
     int n = 0;
     const bool lse_is_input = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD;
     const bool per_row = call->reduction == SMX_REDUCTION_NONE;
     const size_t loss_bytes = smx_type_bytes(smx_loss_type(call->in.layout.type));
-    e[n++] = extent_of_operand(&call->in, false);
-    if (call->gradient.data != NULL) e[n++] = extent_of_operand(&call->gradient, false);
+    if (call->in.data != NULL) e[n++] = extent_of_operand(&call->in, false);
+    if (call->second.data != NULL) e[n++] = extent_of_operand(&call->second, false);
     if (call->out.data != NULL) e[n++] = extent_of_operand(&call->out, true);
-    if (call->targets.data != NULL)
-        e[n++] = extent_of_values("targets", call->targets.data, call->rows, smx_type_bytes(call->targets.type), false);
-    if (call->grad_loss != NULL) e[n++] = extent_of_values("gradLoss", call->grad_loss, per_row ? call->rows : 1, loss_bytes, false);
-    if (call->loss != NULL) e[n++] = extent_of_values("loss", call->loss, per_row ? call->rows : 1, loss_bytes, true);
-    if (call->lse != NULL) e[n++] = extent_of_values("lse", call->lse, call->rows, loss_bytes, !lse_is_input);
+    const struct {
+        const char *name;
+        const void *data;
+        int64_t count;
+        size_t bytes;
+        bool written;
+    } values[] = {{"targets", call->indices.data, call->rows, smx_type_bytes(call->indices.type), false},
+                  {"gradLoss", call->grad_loss, per_row ? call->rows : 1, loss_bytes, false},
+                  {"classWeights", call->class_weights, call->cols, loss_bytes, false},
+                  {"deviceDivisor", call->device_divisor, 1, loss_bytes, false},
+                  {"loss", call->loss, per_row ? call->rows : 1, loss_bytes, true},
+                  {"lse", call->lse, call->rows, loss_bytes, !lse_is_input}};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (values[i].data != NULL)
+            e[n++] = extent_of_values(values[i].name, values[i].data, values[i].count, values[i].bytes, values[i].written);
     for (int i = 0; i < n; i++)
         for (int j = 0; j < i; j++)
             if ((e[i].written || e[j].written) && share_bytes(&e[i], &e[j]) && !in_place(&e[i], &e[j]))
@@ -122,22 +122,26 @@ static smxStatus_t check_overlap(const smx_call *call) {
 }
 
 smxStatus_t smx_check_call(smx_call *call) {
-    SMX_TRY(check_operand(call->name, &call->in));
-    SMX_TRY(smx_check_adjacent(call, &call->in));
-    const smx_operand *others[] = {&call->gradient, &call->out};
+    const bool reads_elements = call->op != SMX_OP_NLL_LOSS_BACKWARD,
+               forward_loss = call->op == SMX_OP_CROSS_ENTROPY_FORWARD || call->op == SMX_OP_NLL_LOSS_FORWARD;
+    SMX_TRY(reads_elements ? check_operand(call->name, &call->in) : smx_check_layout(call->name, call->in.name, &call->in.layout));
+    call->strided = reads_elements && smx_is_strided(&call->in.layout);
+    const smx_operand *others[] = {&call->second, &call->out};
     for (int i = 0; i < 2; i++) {
         if (others[i]->name == NULL) continue; /* the operation has no such operand */
         SMX_TRY(check_operand(call->name, others[i]));
         SMX_TRY(check_same_rows(call, others[i]));
-        SMX_TRY(smx_check_adjacent(call, others[i]));
+        call->strided = call->strided || smx_is_strided(&others[i]->layout);
     }
     if ((unsigned)call->algorithm > SMX_ALGORITHM_ONLINE)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: algorithm %d is unknown", call->name, (int)call->algorithm);
     call->rows = smx_layout_rows(&call->in.layout);
     call->cols = call->in.layout.cols;
     const bool one_loss = call->reduction != SMX_REDUCTION_NONE;
-    SMX_TRY(check_values(call, "loss", call->loss, call->op == SMX_OP_CROSS_ENTROPY_FORWARD && (one_loss || call->rows > 0)));
+    SMX_TRY(check_values(call, "loss", call->loss, forward_loss && (one_loss || call->rows > 0)));
     SMX_TRY(check_values(call, "lse", call->lse, call->op == SMX_OP_LOG_SUM_EXP && call->rows > 0));
     SMX_TRY(check_values(call, "gradLoss", call->grad_loss, false));
+    SMX_TRY(check_values(call, "classWeights", call->class_weights, false));
+    SMX_TRY(check_values(call, "deviceDivisor", call->device_divisor, false));
     return check_overlap(call);
 }

@@ -20,6 +20,8 @@ smxStatus_t smx_run(smx_call *call) {
     case SMX_OP_CROSS_ENTROPY_FORWARD:
     case SMX_OP_CROSS_ENTROPY_BACKWARD:
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD: return call->handle->backend->cross_entropy(call);
+    case SMX_OP_NLL_LOSS_FORWARD:
+    case SMX_OP_NLL_LOSS_BACKWARD: return call->handle->backend->nll(call);
     }
     return smx_fail(SMX_STATUS_INTERNAL_ERROR, "%s: no backend for operation %d", call->name, (int)call->op);
 }
@@ -28,14 +30,14 @@ smxStatus_t smx_run(smx_call *call) {
 
 static smxStatus_t plan_question(const char *name, smxHandle_t handle, smxOp_t op, const smxLayout_t *layout, smx_call *call) {
     SMX_TRY(smx_enter(name, handle));
-    if ((unsigned)op > SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: operation %d is unknown", name, (int)op);
+    if ((unsigned)op > SMX_OP_NLL_LOSS_BACKWARD) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: operation %d is unknown", name, (int)op);
     SMX_TRY(smx_check_layout(name, "x", layout));
     static int given; /* its address: backward is planned with the forward's lse */
     *call = (smx_call){.name = name, .op = op, .handle = handle, .lse = &given, .in = {.name = "x", .layout = *layout}};
     call->rows = smx_layout_rows(layout);
     call->cols = layout->cols;
-    return smx_check_adjacent(call, &call->in);
+    call->strided = smx_is_strided(layout);
+    return SMX_STATUS_SUCCESS;
 }
 
 smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes) {

@@ -39,7 +39,7 @@ static smxStatus_t backward(const char *name, smxOp_t op, smxHandle_t handle, co
     smx_call call;
     SMX_TRY(start(&call, name, op, handle, options));
     SMX_TRY(smx_take_operand(name, &call.in, "y", yLayout, y));
-    SMX_TRY(smx_take_operand(name, &call.gradient, "dy", dyLayout, dy));
+    SMX_TRY(smx_take_operand(name, &call.second, "dy", dyLayout, dy));
     SMX_TRY(smx_take_operand(name, &call.out, "dx", dxLayout, dx));
     return smx_run(&call);
 }

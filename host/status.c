@@ -55,6 +55,8 @@ const char *smx_op_name(smxOp_t op) {
     case SMX_OP_CROSS_ENTROPY_FORWARD: return "cross-entropy forward";
     case SMX_OP_CROSS_ENTROPY_BACKWARD: return "cross-entropy backward";
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD: return "cross-entropy forward and backward";
+    case SMX_OP_NLL_LOSS_FORWARD: return "NLL loss forward";
+    case SMX_OP_NLL_LOSS_BACKWARD: return "NLL loss backward";
     }
     return "unknown operation";
 }

@@ -16,7 +16,7 @@ static bool should_accept(const smx_plan_row *row, const trial *t) {
     const int64_t cols = t->x.layout.cols;
     const int bytes = t->x.layout.type == SMX_R_64F ? 8 : 4, operands = op_takes_gradient(op) ? 2 : 1;
 
-    if ((row->ops & 1u << op) == 0 || row->min_cc > compute_capability() || cols < row->min_cols) return false;
+    if ((row->work & 1u << op) == 0 || row->min_cc > compute_capability() || cols < row->min_cols) return false;
     if (row->max_cols >= 0 && cols > row->max_cols) return false;
     return row->kernel != SMX_KERNEL_ROW_REGISTERS || SMX_ROW_FITS_REGISTERS(row->elements_per_thread, bytes, operands);
 }

@@ -12,10 +12,11 @@ typedef struct isa {
     const char *name;
     smxStatus_t (*softmax)(const smx_call *call);
     smxStatus_t (*cross_entropy)(const smx_call *call);
+    smxStatus_t (*nll)(const smx_call *call);
 } isa;
 
 #define ISA(name_) \
-    { .name = #name_, .softmax = smx_cpu_softmax_##name_, .cross_entropy = smx_cpu_cross_entropy_##name_ }
+    { .name = #name_, .softmax = smx_cpu_softmax_##name_, .cross_entropy = smx_cpu_cross_entropy_##name_, .nll = smx_cpu_nll_##name_ }
 static const isa baseline = ISA(baseline);
 #ifdef SMX_CPU_X86
 static const isa avx2 = ISA(avx2), avx512 = ISA(avx512);
@@ -95,6 +96,7 @@ static smxStatus_t change_stream(const char *call, smxHandle_t handle, cudaStrea
 
 static smxStatus_t softmax(const smx_call *call) { return ((const isa *)call->handle->isa)->softmax(call); }
 static smxStatus_t cross_entropy(const smx_call *call) { return ((const isa *)call->handle->isa)->cross_entropy(call); }
+static smxStatus_t nll(const smx_call *call) { return ((const isa *)call->handle->isa)->nll(call); }
 
 static void describe(const smx_call *call, char *text, size_t capacity) {
 #ifdef _OPENMP
@@ -121,4 +123,5 @@ const smx_backend smx_cpu_backend = {.kind = SMX_BACKEND_CPU,
                                      .change_stream = change_stream,
                                      .softmax = softmax,
                                      .cross_entropy = cross_entropy,
+                                     .nll = nll,
                                      .describe = describe};

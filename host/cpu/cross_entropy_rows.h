@@ -1,116 +1,121 @@
-/* Cross-entropy of rows: losses, gradients, and their sums. Included once per REAL. */
-#include "row.h"
+/* Cross-entropy of rows: losses and gradients. Included once per REAL. */
+#include "loss_terms.h"
 
-typedef struct R(loss_row) {
-    const smx_call *call;
-    REAL *losses; /* one per row, or NULL */
-    REAL divisor; /* of the mean; 1 otherwise */
-} R(loss_row);
+static inline void R(yield)(const R(loss_rule) * l, int64_t row, REAL loss, REAL lse) {
+    const smx_call *call = l->call;
+    if (l->losses != NULL) l->losses[row] = loss;
+    if (call->lse != NULL && call->op != SMX_OP_CROSS_ENTROPY_BACKWARD) ((REAL *)call->lse)[row] = lse;
+}
 
-/* g * (p - [j = target]), where p comes from the row's distribution or, for a given lse, from p = exp(scale * x - lse) */
-static inline void R(store_gradient)(const smx_call *call, int64_t row, int64_t first, int n, REAL *p, REAL g, int64_t target) {
+static inline double R(z_term)(const smx_call *call, REAL lse) {
+    return call->z_loss == 0 ? 0 : (double)call->z_loss * (double)lse * (double)lse; /* the square may be infinite */
+}
+
+/* What the gradient takes from a row: dl/du_j = p_j * share - a_j */
+static inline REAL R(share_of_probabilities)(const smx_call *call, double weight, REAL lse) {
+    return (REAL)(weight + 2.0 * (double)call->z_loss * (double)lse);
+}
+
+/* ---- index targets, and nothing that involves the other elements: a is 0 but for the target ---- */
+
+/* g * (p * share - [j = target] * a) */
+static inline void R(store_gradient)(const smx_call *call, int64_t row, int64_t first, int n, REAL *p, REAL g, REAL share, int64_t target,
+                                     REAL a) {
     const int64_t at = target - first;
-    const REAL p_target = at >= 0 && at < n ? p[at] : 0;
-    for (int j = 0; j < n; j++) p[j] *= g;
-    if (at >= 0 && at < n) p[at] = g * (p_target - 1);
+    const REAL p_target = at >= 0 && at < n ? p[at] : 0, factor = g * share;
+    for (int j = 0; j < n; j++) p[j] *= factor;
+    if (at >= 0 && at < n) p[at] = g * (p_target * share - a);
     R(store)(&call->out, row, first, n, p);
 }
 
-static void R(store_zero_row)(const smx_call *call, int64_t row) {
-    static const REAL zeros[SMX_CPU_BLOCK];
-    FOR_EACH_BLOCK(call->cols) R(store)(&call->out, row, first, BLOCK_SIZE, zeros);
-}
-
-static inline REAL R(upstream)(const R(loss_row) * l, int64_t row) {
+static void R(plain_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
     const smx_call *call = l->call;
-    const REAL *given = call->grad_loss;
-    const REAL g = given == NULL ? 1 : given[call->reduction == SMX_REDUCTION_NONE ? row : 0];
-    return g * (REAL)call->scale / l->divisor;
-}
-
-/* A row without a valid target: its logits are not read. */
-static void R(skipped_row)(const R(loss_row) * l, int64_t row, REAL value) {
-    const smx_call *call = l->call;
-    if (l->losses != NULL) l->losses[row] = value;
-    if (call->lse != NULL && call->op != SMX_OP_CROSS_ENTROPY_BACKWARD) ((REAL *)call->lse)[row] = value;
-    if (call->out.data != NULL) R(store_zero_row)(call, row);
-}
-
-static void R(loss_and_gradient_row)(const R(loss_row) * l, int64_t row, int64_t target) {
-    const smx_call *call = l->call;
+    const REAL scale = (REAL)call->scale, a = R(weight_of)(l, target);
     REAL x[SMX_CPU_BLOCK], x_target;
     R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
-    const R(distribution) d = R(distribution_of)(R(state_of_row)(call, row, x), (REAL)call->scale);
-    if (l->losses != NULL) l->losses[row] = -R(log_probability)(&d, x_target, (REAL)call->scale);
-    if (call->lse != NULL) ((REAL *)call->lse)[row] = d.lse;
+    const R(distribution) d = R(distribution_of)(R(state_of_row)(call, row, x), scale);
+    const REAL share = R(share_of_probabilities)(call, (double)a, d.lse);
+    const REAL distance = a == 0 ? 0 : scale * (d.reference - x_target);
+    R(yield)(l, row, a * (d.ln_sum + distance) + (REAL)R(z_term)(call, d.lse), d.lse);
     if (call->out.data == NULL) return;
-    const REAL g = R(upstream)(l, row);
+    if (l->divisor == 0) {
+        R(store_zero_row)(call, row);
+        return;
+    }
+    const REAL g = R(upstream)(l, row) * scale;
     FOR_EACH_BLOCK(call->cols) {
         R(load_again)(call, row, first, BLOCK_SIZE, x);
-        R(probabilities)(x, BLOCK_SIZE, &d, R(factor)((REAL)call->scale));
-        R(store_gradient)(call, row, first, BLOCK_SIZE, x, g, target);
+        R(probabilities)(x, BLOCK_SIZE, &d, R(factor)(scale));
+        R(store_gradient)(call, row, first, BLOCK_SIZE, x, g, share, target, a);
     }
 }
 
-static void R(gradient_from_lse_row)(const R(loss_row) * l, int64_t row, int64_t target) {
+static void R(gradient_from_lse_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
     const smx_call *call = l->call;
     REAL x[SMX_CPU_BLOCK];
-    const REAL given = ((const REAL *)call->lse)[row];
+    const REAL given = ((const REAL *)call->lse)[row], a = R(weight_of)(l, target);
     const REAL lse = isfinite(given) ? given : (REAL)NAN; /* such a row has no distribution */
-    const REAL scale = (REAL)call->scale, g = R(upstream)(l, row);
+    const REAL scale = (REAL)call->scale, g = R(upstream)(l, row) * scale;
+    const REAL share = R(share_of_probabilities)(call, (double)a, lse);
+    if (l->divisor == 0) {
+        R(store_zero_row)(call, row);
+        return;
+    }
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->in, row, first, BLOCK_SIZE, x);
         for (int j = 0; j < BLOCK_SIZE; j++) x[j] = R(exponential)(scale * x[j], lse, R(factor)(1));
-        R(store_gradient)(call, row, first, BLOCK_SIZE, x, g, target);
+        R(store_gradient)(call, row, first, BLOCK_SIZE, x, g, share, target, a);
     }
 }
 
-static void R(loss_rows)(const R(loss_row) * l, smx_bad_targets *bad) {
+/* ---- all options ---- */
+
+/* The distribution of the row relative to a given logsumexp, which may be of more columns than these. */
+static inline void R(rescale_to_lse)(R(distribution) * d, REAL lse, REAL scale) {
+    d->normalizer = isfinite(lse) ? R(exponential)(scale * d->reference, lse, R(factor)(1)) : (REAL)NAN;
+    d->lse = lse;
+}
+
+static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
     const smx_call *call = l->call;
-    const bool from_lse = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD && call->lse != NULL;
-    unsigned long long count = 0;
-    long long first_row = INT64_MAX;
-#pragma omp parallel for schedule(static) reduction(+ : count) reduction(min : first_row) if (SMX_CPU_PARALLEL(call->rows, call->cols))
-    for (int64_t row = 0; row < call->rows; row++) {
-        const int64_t target = target_of(call, row);
-        if (target == call->ignore_index) {
-            R(skipped_row)(l, row, 0);
-        } else if (target < 0 || target >= call->cols) {
-            R(skipped_row)(l, row, (REAL)NAN);
-            count++;
-            first_row = row < first_row ? row : first_row;
-        } else if (from_lse) {
-            R(gradient_from_lse_row)(l, row, target);
-        } else {
-            R(loss_and_gradient_row)(l, row, target);
-        }
+    const REAL scale = R(scale_of_logits)(call);
+    REAL u[SMX_CPU_BLOCK], a[SMX_CPU_BLOCK], u_target = 0, a_target = 0;
+    if (target >= 0) {
+        R(load)(&call->in, row, target, 1, &u_target); /* before the gradient may overwrite it */
+        R(cap)(call, &u_target, 1);
+        a_target = R(kept_share)(call) * R(weight_of)(l, target);
     }
-    bad->count += count;
-    if (first_row < bad->first_row) bad->first_row = first_row;
+    const R(loss_sums) sums = R(sums_of_row)(l, row, u, a);
+    R(distribution) d = R(distribution_of)(sums.state, scale);
+    const double weight = sums.weight + (double)a_target;
+    const double distance = sums.distance + (double)R(distance)(a_target, u_target, d.reference);
+    const double loss = weight * (double)d.ln_sum + (double)scale * distance + R(z_term)(call, d.lse);
+    R(yield)(l, row, (REAL)loss, d.lse);
+    if (call->out.data == NULL) return;
+    if (l->divisor == 0) {
+        R(store_zero_row)(call, row);
+        return;
+    }
+    if (call->op == SMX_OP_CROSS_ENTROPY_BACKWARD && call->lse != NULL) R(rescale_to_lse)(&d, ((const REAL *)call->lse)[row], scale);
+    const REAL g = R(upstream)(l, row), share = R(share_of_probabilities)(call, weight, d.lse), factor = R(factor)(scale);
+    FOR_EACH_BLOCK(call->cols) {
+        if (call->cols > SMX_CPU_BLOCK) {
+            R(load)(&call->in, row, first, BLOCK_SIZE, u);
+            R(cap)(call, u, BLOCK_SIZE);
+            R(load_terms)(l, row, first, BLOCK_SIZE, a);
+        }
+        if (target >= first && target < first + BLOCK_SIZE) a[target - first] += a_target;
+        for (int j = 0; j < BLOCK_SIZE; j++) {
+            const REAL p = R(exponential)(u[j], d.reference, factor) * d.normalizer;
+            a[j] = g * R(slope)(call, u[j]) * (p * share - a[j]);
+        }
+        R(store)(&call->out, row, first, BLOCK_SIZE, a);
+    }
 }
 
-/* In a fixed order: eight interleaved sums, whatever the number of threads. */
-static double R(sum_of_losses)(const REAL *losses, int64_t rows) {
-    double part[8] = {0}, sum = 0;
-    for (int64_t row = 0; row < rows; row++) part[row % 8] += (double)losses[row];
-    for (int k = 0; k < 8; k++) sum += part[k];
-    return sum;
-}
-
-static void R(cross_entropy)(const smx_call *call, int64_t valid_rows) {
-    const bool reduced = call->reduction != SMX_REDUCTION_NONE;
-    REAL *scratch = (REAL *)((char *)call->workspace + smx_loss_workspace_of(call->in.layout.type, call->rows).row_losses);
-    const bool mean = call->reduction == SMX_REDUCTION_MEAN;
-    const R(loss_row) l = {.call = call,
-                           .losses = call->loss == NULL ? NULL
-                                     : reduced          ? scratch
-                                                        : call->loss,
-                           .divisor = mean ? (REAL)valid_rows : 1};
-    R(loss_rows)(&l, call->handle->bad_targets);
-    if (call->loss == NULL || !reduced) return;
-    const double sum = R(sum_of_losses)(l.losses, call->rows);
-    const bool empty = mean && valid_rows == 0;
-    *(REAL *)call->loss = (REAL)(empty  ? (call->empty_mean == SMX_EMPTY_MEAN_ZERO ? 0.0 : (double)NAN)
-                                 : mean ? sum / (double)valid_rows
-                                        : sum);
+static void R(cross_entropy)(const smx_call *call) {
+    const R(loss_rule) l = R(loss_rule_of)(call);
+    const bool from_lse = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD && call->lse != NULL;
+    R(loss_rows)(&l, smx_is_general_loss(call) ? R(general_row) : from_lse ? R(gradient_from_lse_row) : R(plain_row));
+    R(reduce_losses)(&l);
 }

@@ -1,4 +1,4 @@
-/* Elements of any floating type to and from the REAL that is computed with. Included once per REAL. */
+/* Elements of any floating type to and from the REAL that is computed with, from any layout. Included once per REAL. */
 #include "../internal.h"
 #include "math.h"
 #include "real.h"
@@ -33,17 +33,42 @@ static inline uint16_t float_to_bfloat16(float value) {
 static inline int64_t row_offset(const smxLayout_t *l, int64_t row) { return row / l->inner * l->outerStride + row % l->inner; }
 
 static inline int64_t target_of(const smx_call *call, int64_t row) {
-    switch (call->targets.type) {
-    case SMX_R_8U: return ((const uint8_t *)call->targets.data)[row];
-    case SMX_R_32I: return ((const int32_t *)call->targets.data)[row];
-    default: return ((const int64_t *)call->targets.data)[row];
+    switch (call->indices.type) {
+    case SMX_R_8U: return ((const uint8_t *)call->indices.data)[row];
+    case SMX_R_32I: return ((const int32_t *)call->indices.data)[row];
+    default: return ((const int64_t *)call->indices.data)[row];
     }
 }
 #endif
 
-/* Elements [first, first + n) of a row. */
+/* ---- one element, `at` elements from the first ---- */
+
+static inline REAL R(element)(const smx_operand *o, int64_t at) {
+    switch (o->layout.type) {
+    case SMX_R_32F: return (REAL)((const float *)o->data)[at];
+    case SMX_R_64F: return (REAL)((const double *)o->data)[at];
+    case SMX_R_16F: return (REAL)half_to_float(((const uint16_t *)o->data)[at]);
+    default: return (REAL)bfloat16_to_float(((const uint16_t *)o->data)[at]);
+    }
+}
+
+static inline void R(set_element)(const smx_operand *o, int64_t at, REAL value) {
+    switch (o->layout.type) {
+    case SMX_R_32F: ((float *)o->data)[at] = (float)value; break;
+    case SMX_R_64F: ((double *)o->data)[at] = (double)value; break;
+    case SMX_R_16F: ((uint16_t *)o->data)[at] = float_to_half((float)value); break;
+    default: ((uint16_t *)o->data)[at] = float_to_bfloat16((float)value); break;
+    }
+}
+
+/* ---- elements [first, first + n) of a row ---- */
+
 static inline void R(load)(const smx_operand *o, int64_t row, int64_t first, int n, REAL *restrict to) {
-    const int64_t at = row_offset(&o->layout, row) + first;
+    const int64_t apart = o->layout.colStride, at = row_offset(&o->layout, row) + first * apart;
+    if (apart != 1) {
+        for (int j = 0; j < n; j++) to[j] = R(element)(o, at + j * apart);
+        return;
+    }
     switch (o->layout.type) {
     case SMX_R_32F: {
         const float *from = (const float *)o->data + at;
@@ -69,7 +94,11 @@ static inline void R(load)(const smx_operand *o, int64_t row, int64_t first, int
 }
 
 static inline void R(store)(const smx_operand *o, int64_t row, int64_t first, int n, const REAL *restrict from) {
-    const int64_t at = row_offset(&o->layout, row) + first;
+    const int64_t apart = o->layout.colStride, at = row_offset(&o->layout, row) + first * apart;
+    if (apart != 1) {
+        for (int j = 0; j < n; j++) R(set_element)(o, at + j * apart, from[j]);
+        return;
+    }
     switch (o->layout.type) {
     case SMX_R_32F: {
         float *to = (float *)o->data + at;

@@ -37,14 +37,14 @@ static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
     double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->in, row, first, BLOCK_SIZE, y);
-        R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);
+        R(load)(&call->second, row, first, BLOCK_SIZE, dy);
         sum += R(dot_product)(y, dy, BLOCK_SIZE);
     }
     const REAL dot = (REAL)sum, scale = (REAL)call->scale;
     FOR_EACH_BLOCK(call->cols) {
         if (call->cols > SMX_CPU_BLOCK) {
             R(load)(&call->in, row, first, BLOCK_SIZE, y);
-            R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);
+            R(load)(&call->second, row, first, BLOCK_SIZE, dy);
         }
         for (int j = 0; j < BLOCK_SIZE; j++) dy[j] = scale * y[j] * (dy[j] - dot);
         R(store)(&call->out, row, first, BLOCK_SIZE, dy);
@@ -56,13 +56,13 @@ static void R(log_softmax_backward_row)(const smx_call *call, int64_t row) {
     REAL y[SMX_CPU_BLOCK], dy[SMX_CPU_BLOCK];
     double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
-        R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);
+        R(load)(&call->second, row, first, BLOCK_SIZE, dy);
         sum += R(sum_of)(dy, BLOCK_SIZE);
     }
     const REAL total = (REAL)sum, scale = (REAL)call->scale;
     FOR_EACH_BLOCK(call->cols) {
         R(load)(&call->in, row, first, BLOCK_SIZE, y);
-        if (call->cols > SMX_CPU_BLOCK) R(load)(&call->gradient, row, first, BLOCK_SIZE, dy);
+        if (call->cols > SMX_CPU_BLOCK) R(load)(&call->second, row, first, BLOCK_SIZE, dy);
         for (int j = 0; j < BLOCK_SIZE; j++) dy[j] = scale * (dy[j] - R(exponential)(y[j], 0, R(factor)(1)) * total);
         R(store)(&call->out, row, first, BLOCK_SIZE, dy);
     }

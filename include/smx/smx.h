@@ -61,7 +61,7 @@ typedef enum smxDataType_t {
 } smxDataType_t;
 
 typedef enum smxReduction_t {
-    SMX_REDUCTION_MEAN = 0, /* sum over the rows / number of rows whose target is not ignoreIndex */
+    SMX_REDUCTION_MEAN = 0, /* sum over the rows / divisor: see the loss calls */
     SMX_REDUCTION_SUM = 1,
     SMX_REDUCTION_NONE = 2 /* one loss per row */
 } smxReduction_t;
@@ -71,7 +71,8 @@ typedef enum smxReduction_t {
 typedef enum smxAlgorithm_t { SMX_ALGORITHM_AUTO = 0, SMX_ALGORITHM_RESIDENT = 1, SMX_ALGORITHM_ONLINE = 2 } smxAlgorithm_t;
 /* The softmax of a row of only -inf: NaN as in PyTorch, or probability 0 for every entry (log-probability -inf). */
 typedef enum smxEmptyRow_t { SMX_EMPTY_ROW_NAN = 0, SMX_EMPTY_ROW_ZERO = 1 } smxEmptyRow_t;
-/* The mean loss when no target is valid: NaN as in PyTorch, or 0. The gradient is zero in both cases. */
+/* The mean loss when its divisor is 0 (all targets ignored, or of weight 0): NaN as in PyTorch, or 0. The gradient is zero in both
+ * cases. */
 typedef enum smxEmptyMean_t { SMX_EMPTY_MEAN_NAN = 0, SMX_EMPTY_MEAN_ZERO = 1 } smxEmptyMean_t;
 
 /* Where the rows of a tensor lie. Element j (0 <= j < cols) of row (o, i), 0 <= o < outer, 0 <= i < inner, is found at
@@ -90,7 +91,8 @@ SMX_API smxLayout_t smxRowMajor(smxDataType_t type, int64_t rows, int64_t cols);
  * INVALID_VALUE: ndim < 1, an axis outside [-ndim, ndim), a negative dimension, more elements than int64_t holds. */
 SMX_API smxStatus_t smxAlongAxis(smxDataType_t type, int ndim, const int64_t *dims, int axis, smxLayout_t *layout);
 
-/* Targets of a loss: one index per row (int32, int64 or uint8, dense, in row order), or one probability per logit. */
+/* Targets of a loss: one index per row (int32, int64 or uint8, dense, in row order), or one probability per logit, in the floating types
+ * that may be mixed with the logits' and at the strides given here. Probabilities are taken as they are: they need not sum to 1. */
 typedef struct smxTargets_t {
     smxDataType_t type;             /* integer type: indices; floating type: probabilities */
     const void *data;               /* memory of the backend */
@@ -109,18 +111,17 @@ typedef struct smxSoftmaxOptions_t {
 #define SMX_SOFTMAX_OPTIONS_INIT \
     { sizeof(smxSoftmaxOptions_t), 1.0f, SMX_ALGORITHM_AUTO, SMX_EMPTY_ROW_NAN }
 
-/* labelSmoothing, zLoss, softcap, classWeights and deviceDivisor are not implemented yet: values other than the defaults
- * are NOT_SUPPORTED. */
+/* Every option may be combined with every other; the loss calls say what they mean together. */
 typedef struct smxCrossEntropyOptions_t {
     size_t size;
     smxReduction_t reduction;
-    int64_t ignoreIndex;       /* rows with this target have loss 0 and gradient 0, and leave the divisor of the mean */
-    float labelSmoothing;      /* 0 = none */
-    float zLoss;               /* 0 = none */
-    float softcap;             /* 0 = none */
-    float logitScale;          /* 1; finite and > 0: the loss of logitScale * x */
-    const void *classWeights;  /* NULL, or cols values of the loss type */
-    const void *deviceDivisor; /* NULL, or one value of the loss type that replaces the divisor of the mean */
+    int64_t ignoreIndex;       /* index targets: rows with this target have loss 0 and gradient 0, and leave the divisor of the mean */
+    float labelSmoothing;      /* e in [0, 1]: the target becomes (1 - e) * target + e / cols */
+    float zLoss;               /* z >= 0, finite: adds z * lse^2 to the loss of a row */
+    float softcap;             /* c > 0, finite: the logits become c * tanh(logitScale * x / c); 0 = none */
+    float logitScale;          /* s > 0, finite: the logits become s * x */
+    const void *classWeights;  /* NULL (all 1), or cols values of the loss type, memory of the backend */
+    const void *deviceDivisor; /* NULL, or one value of the loss type, memory of the backend, that replaces the divisor of the mean */
     smxEmptyMean_t emptyMean;
     smxAlgorithm_t algorithm;
 } smxCrossEntropyOptions_t;
@@ -198,19 +199,32 @@ SMX_API smxStatus_t smxLogSoftmaxBackward(smxHandle_t handle, const smxSoftmaxOp
 SMX_API smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x,
                                  void *lse);
 
-/* ---- cross-entropy. Source of the formulas: PyTorch, aten/src/ATen/native/LossNLL.cpp ------------------------------
- * Row loss l = lse - x_t for the row's target t. A row whose target is ignoreIndex has loss 0, lse 0 and a zero gradient row, and its
- * logits are not read. A row whose target is otherwise outside [0, cols) has loss NaN, lse NaN and a zero gradient row, is
- * counted (smxGetBadTargets), and stays in the divisor of the mean; other rows are unaffected.
+/* ---- cross-entropy. Source of the formulas: PyTorch, aten/src/ATen/native/LossNLL.cpp; z-loss and softcap: flash-attention and
+ * Liger-Kernel. Of one row, with u_j = s * x_j or, with a softcap c, u_j = c * tanh(s * x_j / c); lse = log sum_k exp(u_k); class
+ * weights w, all 1 if absent; label smoothing e; and
+ *     a_j = w_j * (e / cols + (1 - e) * [j = t])      for the target index t
+ *     a_j = w_j * (e / cols + (1 - e) * q_j)          for target probabilities q
+ * the loss is
+ *     l = sum_j a_j * (lse - u_j) + zLoss * lse^2     where a_j = 0 contributes 0 also if u_j is -inf
+ * and its gradient, with p_j = exp(u_j - lse),
+ *     dl/dx_j = du_j/dx_j * (p_j * (sum_k a_k + 2 * zLoss * lse) - a_j)
+ *     du_j/dx_j = s, or s * (1 - (u_j / c)^2) with a softcap.
+ * The divisor of the mean is the sum of w_t over the rows whose index target is not ignoreIndex (the number of those rows without
+ * weights), the number of rows for target probabilities, or *deviceDivisor. It is computed on the device: no call synchronises.
+ *
+ * A row whose index target is ignoreIndex has loss 0, lse 0 and a zero gradient row, and its logits are not read. A row whose target
+ * is otherwise outside [0, cols) has loss NaN, lse NaN and a zero gradient row, is counted (smxGetBadTargets), and counts 1 in the
+ * divisor of the mean; other rows are unaffected.
  *
  * loss: one value, or one per row with REDUCTION_NONE. lse: NULL, or one value per row. gradLoss: NULL (= 1), or one value of
- * the upstream gradient, or one per row with REDUCTION_NONE. All three fp32 (fp64 for fp64 logits). dx may be x with the same
- * layout. The divisor of the mean is counted on the device: no call synchronises. ------------------------------------ */
+ * the upstream gradient, or one per row with REDUCTION_NONE. All three dense, fp32 (fp64 for fp64 logits). dx may be x with the same
+ * layout. -------------------------------------------------------------------------------------------------------------- */
 
 SMX_API smxStatus_t smxCrossEntropyForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                            const void *x, const smxTargets_t *targets, void *loss, void *lse);
-/* dx_j = gradLoss / divisor * logitScale * (p_j - [j = t]). lse: what the forward call wrote, or NULL to have it recomputed. From a given
- * lse, p has a relative error of about the spacing of fp32 numbers at lse (1e-3 at |lse| = 1e4); recomputed, it is as exact as ever. */
+/* dx_j = gradLoss / divisor * dl/dx_j. lse: what the forward call wrote, or NULL to have it recomputed; p is exp(u - lse), so an lse of
+ * more columns than these gives the gradient of a part of a larger vocabulary. From a given lse, p has a relative error of about the
+ * spacing of fp32 numbers at lse (1e-3 at |lse| = 1e4); recomputed, it is as exact as ever. */
 SMX_API smxStatus_t smxCrossEntropyBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                             const void *x, const smxTargets_t *targets, const void *lse, const void *gradLoss,
                                             const smxLayout_t *dxLayout, void *dx);
@@ -219,6 +233,17 @@ SMX_API smxStatus_t smxCrossEntropyBackward(smxHandle_t handle, const smxCrossEn
 SMX_API smxStatus_t smxCrossEntropyForwardBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                                    const void *x, const smxTargets_t *targets, const void *gradLoss, void *loss, void *lse,
                                                    const smxLayout_t *dxLayout, void *dx);
+
+/* ---- negative log-likelihood: the loss of log-probabilities x that are there already. Source: PyTorch, LossNLL.cpp. Index targets
+ * only. Of the options reduction, ignoreIndex, classWeights, deviceDivisor and emptyMean count; labelSmoothing, zLoss and softcap have to
+ * be 0 and logitScale 1. Ignored and bad targets, divisor, loss and gradLoss are as for the cross-entropy. ------------- */
+
+/* l = -w_t * x_t; 0 where w_t is 0. Nothing else of x is read. */
+SMX_API smxStatus_t smxNllLossForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
+                                      const void *x, const smxTargets_t *targets, void *loss);
+/* dx_t = -gradLoss / divisor * w_t, all others 0. xLayout: the type decides that of gradLoss, classWeights and deviceDivisor. */
+SMX_API smxStatus_t smxNllLossBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
+                                       const smxTargets_t *targets, const void *gradLoss, const smxLayout_t *dxLayout, void *dx);
 
 /* ---- planning ----------------------------------------------------------------------------------------------------- */
 
@@ -230,7 +255,9 @@ typedef enum smxOp_t {
     SMX_OP_LOG_SUM_EXP,
     SMX_OP_CROSS_ENTROPY_FORWARD,
     SMX_OP_CROSS_ENTROPY_BACKWARD,
-    SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD
+    SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD,
+    SMX_OP_NLL_LOSS_FORWARD,
+    SMX_OP_NLL_LOSS_BACKWARD
 } smxOp_t;
 /* Bytes of workspace that a call of this operation on this layout needs at most, whatever its options. */
 SMX_API smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes);
