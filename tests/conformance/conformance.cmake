@@ -1,0 +1,57 @@
+# The conformance tests on ONNX's test cases, read from where Debian's libonnx-testdata puts them. The reader of their format is generated
+# from ONNX's own description of it.
+set(conformance_missing "")
+pkg_check_modules(protobuf_c IMPORTED_TARGET libprotobuf-c)
+find_program(SMX_PROTOC_C protoc-c DOC "The compiler of protobuf-c")
+find_file(SMX_ONNX_PROTO NAMES onnx-ml.proto onnx.proto PATH_SUFFIXES onnx DOC "ONNX's description of its format")
+find_path(SMX_ONNX_DATA node/test_softmax_example/model.onnx PATHS /usr/share/libonnx-testdata/data DOC "ONNX's backend test data")
+if(NOT protobuf_c_FOUND)
+  list(APPEND conformance_missing libprotobuf-c-dev)
+endif()
+if(NOT SMX_PROTOC_C)
+  list(APPEND conformance_missing protobuf-c-compiler)
+endif()
+if(NOT SMX_ONNX_PROTO)
+  list(APPEND conformance_missing libonnx-dev)
+endif()
+if(NOT SMX_ONNX_DATA)
+  list(APPEND conformance_missing libonnx-testdata)
+endif()
+if(conformance_missing)
+  list(JOIN conformance_missing ", " conformance_missing)
+  message(STATUS "smx: the conformance tests on ONNX's cases are left out: they need ${conformance_missing} (cmake/setup tests installs them)")
+  return()
+endif()
+
+set(onnx_dir ${CMAKE_CURRENT_BINARY_DIR}/conformance)
+configure_file(${SMX_ONNX_PROTO} ${onnx_dir}/onnx.proto COPYONLY)
+add_custom_command(
+  OUTPUT ${onnx_dir}/onnx.pb-c.c ${onnx_dir}/onnx.pb-c.h
+  COMMAND ${SMX_PROTOC_C} --c_out=${onnx_dir} --proto_path=${onnx_dir} onnx.proto
+  DEPENDS ${onnx_dir}/onnx.proto
+  VERBATIM)
+add_library(onnx_format STATIC ${onnx_dir}/onnx.pb-c.c)
+target_include_directories(onnx_format SYSTEM PUBLIC ${onnx_dir})
+target_link_libraries(onnx_format PUBLIC PkgConfig::protobuf_c)
+
+# add_conformance_program(NAME LIBRARY): ONNX's cases with this build of the library.
+set(conformance_sources onnx_cases.c onnx_file.c onnx_run.c test_onnx.c)
+list(TRANSFORM conformance_sources PREPEND conformance/)
+list(APPEND conformance_sources check_session.c check_tensor.c data.c)
+function(add_conformance_program name library)
+  add_executable(${name} ${conformance_sources})
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE "ONNX_TEST_DATA=\"${SMX_ONNX_DATA}\"")
+  target_link_libraries(${name} PRIVATE ${library} onnx_format PkgConfig::check smx_warnings m)
+endfunction()
+
+add_conformance_program(smx_conformance smx_internal)
+add_test_run(smx_conformance "cpu conformance" cpu)
+if(SMX_WITH_CUDA)
+  add_test_run(smx_conformance "cuda conformance" cuda)
+  set_tests_properties(cuda_conformance PROPERTIES RESOURCE_LOCK gpu)
+endif()
+if(TARGET smx_simt_plain)
+  add_conformance_program(smx_conformance_simt smx_simt_plain)
+  add_test_run(smx_conformance_simt "simt conformance" cuda)
+endif()
