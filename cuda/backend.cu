@@ -134,25 +134,30 @@ smxStatus_t softmax(const smx_call *call) {
 // The loss of no rows: every bit pattern of ones is a NaN, of zeros a 0.
 smxStatus_t loss_of_nothing(const smx_call &call) {
     if (call.loss == nullptr || call.reduction == SMX_REDUCTION_NONE) return SMX_STATUS_SUCCESS;
-    const bool nan = call.reduction == SMX_REDUCTION_MEAN && call.empty_mean == SMX_EMPTY_MEAN_NAN;
+    const bool empty_mean = call.reduction == SMX_REDUCTION_MEAN && call.device_divisor == nullptr;
+    const bool nan = empty_mean && call.empty_mean == SMX_EMPTY_MEAN_NAN;
     const size_t bytes = smx_type_bytes(smx_loss_type(call.in.layout.type));
     return check(call.name, "write of the loss", cudaMemsetAsync(call.loss, nan ? 0xff : 0, bytes, call.handle->stream));
 }
 
-smxStatus_t cross_entropy(const smx_call *call) {
-    if (call->rows == 0) return loss_of_nothing(*call);
-    const bool gradient = call->op != SMX_OP_CROSS_ENTROPY_FORWARD;
-    if (gradient && call->reduction == SMX_REDUCTION_MEAN) SMX_TRY(smx_cuda_count_divisor(*call));
-    SMX_TRY(gradient ? smx_cuda_row_loss_gradients(*call) : smx_cuda_row_losses(*call));
-    const bool one_loss = call->loss != nullptr && call->reduction != SMX_REDUCTION_NONE;
-    return one_loss ? smx_cuda_sum_losses(*call) : SMX_STATUS_SUCCESS;
+// A gradient needs the divisor before its rows, a loss after them.
+smxStatus_t run_loss(const smx_call &call, smxStatus_t (*losses)(const smx_call &), smxStatus_t (*gradients)(const smx_call &)) {
+    if (call.rows == 0) return loss_of_nothing(call);
+    const bool gradient = call.out.data != nullptr;
+    if (gradient && smx_counts_divisor(&call)) SMX_TRY(smx_cuda_count_divisor(call));
+    SMX_TRY(gradient ? gradients(call) : losses(call));
+    const bool one_loss = call.loss != nullptr && call.reduction != SMX_REDUCTION_NONE;
+    return one_loss ? smx_cuda_sum_losses(call) : SMX_STATUS_SUCCESS;
 }
+
+smxStatus_t cross_entropy(const smx_call *call) { return run_loss(*call, smx_cuda_row_losses, smx_cuda_row_loss_gradients); }
+smxStatus_t nll(const smx_call *call) { return run_loss(*call, smx_cuda_nll_losses, smx_cuda_nll_gradients); }
 
 } // namespace
 } // namespace smx
 
 // extern: a const object has internal linkage in C++
-extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,   smx::open_cuda, smx::close_cuda,       smx::enter,
-                                             smx::synchronize,   smx::allocate,  smx::release,          smx::allocate_host,
-                                             smx::release_host,  smx::copy,      smx::take_bad_targets, smx::capturing,
-                                             smx::change_stream, smx::softmax,   smx::cross_entropy,    smx_describe_plan};
+extern const smx_backend smx_cuda_backend = {
+    SMX_BACKEND_CUDA,   smx::open_cuda,     smx::close_cuda,    smx::enter, smx::synchronize,      smx::allocate,
+    smx::release,       smx::allocate_host, smx::release_host,  smx::copy,  smx::take_bad_targets, smx::capturing,
+    smx::change_stream, smx::softmax,       smx::cross_entropy, smx::nll,   smx_describe_plan};

@@ -1,32 +1,36 @@
-// Row program of logsumexp and of the cross-entropy loss without its gradient: a row in, numbers of the row out.
+// Row programs of logsumexp and of the cross-entropy loss without its gradient: a row in, numbers of the row out.
+#include "general_loss.cuh"
 #include "operations.cuh"
-#include "targets.cuh"
 
 namespace smx {
 
+// Index targets without smoothing and softcap: of a row, only the target's logit matters beside the row state.
 template <class T> struct loss_program : reads_logits<T, false> {
     using typename reads_logits<T, false>::real;
-    static constexpr bool writes = false;
-    target_indices targets; // data NULL: logsumexp alone
+    static constexpr bool writes = false, also_strided = false;
+    target_indices targets; // none: logsumexp alone
+    class_weights<real> weights;
+    z_loss<real> z;
     row_yield<real> yield;
     smx_bad_targets *bad_targets;
 
     struct line {
         bool skip, bad;
-        real x_target;
+        real x_target, a;
     };
     struct result {};
 
     __device__ line begin(int64_t row, bool leader) const {
-        if (targets.data == nullptr) return {false, false, real(0)};
         const target_line t = line_of_target(targets, row, this->rows.cols, bad_targets, leader);
-        return {t.skip, t.bad, leader && !t.skip ? to_real(this->rows.in.template row<T>(row)[t.target]) : real(0)};
+        const bool indexed = leader && !t.skip && t.target >= 0;
+        return {t.skip, t.bad, indexed ? to_real(*this->rows.template element<T>(this->rows.in, row, t.target)) : real(0),
+                indexed ? weights.of(t.target) : real(0)};
     }
     __device__ result finish(const line &l, row_state<real> s, int64_t row, bool leader) const {
-        if (leader) {
+        if (leader && l.skip) yield.write_skipped(row, l.bad);
+        if (leader && !l.skip) {
             const auto d = distribution<real>::of(s, this->scale);
-            const real skipped = l.bad ? not_a_number<real>() : real(0);
-            yield.write(row, l.skip ? skipped : -d.log_probability(l.x_target, this->scale), l.skip ? skipped : d.lse);
+            yield.write(row, weighted_loss(d, l.a, l.x_target, this->scale) + z.of(d.lse), d.lse);
         }
         return {};
     }
@@ -37,13 +41,16 @@ template <class T> struct loss_program : reads_logits<T, false> {
 smxStatus_t smx_cuda_row_losses(const smx_call &call) {
     using namespace smx;
     return with_type(call.in.layout.type, [&](auto tag) {
-        using P = loss_program<typename decltype(tag)::type>;
-        using R = typename P::real;
-        P program;
+        using T = typename decltype(tag)::type;
+        using R = real_of<T>;
+        if (call.strided || smx_is_general_loss(&call)) return run_in_family(call, general_loss_of<T, false>(call, operands_of(call)));
+        loss_program<T> program;
         program.rows = operands_of(call);
         program.scale = static_cast<R>(call.scale);
         program.targets = targets_of(call);
-        program.yield = {row_losses_of<R>(call), static_cast<R *>(call.lse)};
+        program.weights = {static_cast<const R *>(call.class_weights)};
+        program.z = {static_cast<R>(call.z_loss)};
+        program.yield = yield_of<R>(call);
         program.bad_targets = call.handle->bad_targets;
         return run_in_family(call, program);
     });

@@ -1,5 +1,6 @@
-// The mean's divisor and the sum of row losses, on the device, in an order that only the number of rows decides: every block sums
-// its rows, the last block to finish sums the blocks. One launch, no float atomics, no synchronisation.
+// The mean's divisor (the weights of the targets that are not ignored; a bad target counts 1) and the sum of row losses, on the
+// device, in an order that only the number of rows decides: every block sums its rows, the last block to finish sums the blocks. One
+// launch, no float atomics, no synchronisation.
 #include "operations.cuh"
 #include "targets.cuh"
 
@@ -12,15 +13,23 @@ struct total {
 };
 
 template <class R> struct job {
-    const R *losses; // NULL: count only
+    const R *losses;     // NULL: divisor only
+    bool counts_targets; // else the divisor is known
     target_indices targets;
-    int64_t rows;
-    smxReduction_t reduction;
+    class_weights<R> weights;
+    mean_divisor<R> known;
+    int64_t rows, cols;
     bool empty_mean_is_zero;
     total *partials;
     unsigned *ticket;
-    double *divisor; // where the count goes, or
+    double *divisor; // where the divisor goes, or
     R *loss;         // where the loss goes
+
+    __device__ double weight_of_row(int64_t row) const {
+        const int64_t target = targets.of_row(row);
+        if (target == targets.ignore_index) return 0.0;
+        return target < 0 || target >= cols ? 1.0 : static_cast<double>(weights.of(target));
+    }
 };
 
 __device__ __forceinline__ total sum_over_block(total t) {
@@ -39,7 +48,7 @@ template <class R> __global__ void __launch_bounds__(threads) kernel(const job<R
     for (int64_t row = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x; row < j.rows;
          row += static_cast<int64_t>(gridDim.x) * threads) {
         if (j.losses != nullptr) mine.sum += static_cast<double>(j.losses[row]);
-        if (j.reduction == SMX_REDUCTION_MEAN) mine.count += j.targets.of_row(row) != j.targets.ignore_index ? 1.0 : 0.0;
+        if (j.counts_targets) mine.count += j.weight_of_row(row);
     }
     const total of_block = sum_over_block(mine);
 
@@ -58,8 +67,8 @@ template <class R> __global__ void __launch_bounds__(threads) kernel(const job<R
     if (j.divisor != nullptr) {
         *j.divisor = all.count;
     } else {
-        const bool mean = j.reduction == SMX_REDUCTION_MEAN, empty = mean && all.count == 0.0;
-        *j.loss = empty && j.empty_mean_is_zero ? R(0) : static_cast<R>(mean ? all.sum / all.count : all.sum);
+        const double divisor = j.counts_targets ? all.count : static_cast<double>(j.known.value());
+        *j.loss = divisor != 0.0 ? static_cast<R>(all.sum / divisor) : j.empty_mean_is_zero ? R(0) : not_a_number<R>();
     }
 }
 
@@ -68,9 +77,13 @@ template <class R> smxStatus_t run(const smx_call &call, const R *losses, bool d
     char *workspace = static_cast<char *>(call.workspace);
     job<R> j;
     j.losses = losses;
+    j.counts_targets = smx_counts_divisor(&call);
     j.targets = targets_of(call);
+    j.weights = {static_cast<const R *>(call.class_weights)};
+    j.known = divisor_of<R>(call);
+    j.known.counted = nullptr;
     j.rows = call.rows;
-    j.reduction = call.reduction;
+    j.cols = call.cols;
     j.empty_mean_is_zero = call.empty_mean == SMX_EMPTY_MEAN_ZERO;
     j.partials = reinterpret_cast<total *>(workspace + at.partials);
     j.ticket = call.handle->ticket;

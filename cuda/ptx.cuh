@@ -56,4 +56,15 @@ __device__ __forceinline__ float exp2_fast(float z) {
 }
 __device__ __forceinline__ double exp2_fast(double z) { return exp2(z); }
 
+// a / b for b in [2^-126, 2^126], relative error at most 2^-22; 0 for larger b (PTX ISA, div.approx.f32)
+__device__ __forceinline__ float divide_fast(float a, float b) {
+#ifdef SIMT_HOST
+    return a / b;
+#else
+    float y;
+    asm("div.approx.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+    return y;
+#endif
+}
+
 } // namespace smx

@@ -8,13 +8,17 @@ namespace smx {
 
 template <class T> constexpr int vector_elements = 16 / static_cast<int>(sizeof(T));
 
-// An operand of a kernel. row_stride in elements.
+// An operand of a kernel. Element j of row (o, i) lies o * outer_stride + j * col_stride + i * inner_stride elements from the first;
+// families of rows whose elements are adjacent take o for the row and nothing else.
 struct operand {
     void *data;
-    int64_t row_stride;
+    int64_t outer_stride, col_stride, inner_stride;
     smxDataType_t type;
 
-    template <class S> __device__ S *row(int64_t r) const { return static_cast<S *>(data) + r * row_stride; }
+    template <class S> __device__ S *row(int64_t r) const { return static_cast<S *>(data) + r * outer_stride; }
+    template <class S> __device__ S *element(int64_t o, int64_t column, int64_t i) const {
+        return static_cast<S *>(data) + o * outer_stride + column * col_stride + i * inner_stride;
+    }
 };
 
 // V elements of the first operand are 16 bytes; Index counts columns: int where a row stays on the chip.
@@ -103,14 +107,32 @@ template <int V, class Index, int N, int E, int stride> struct row_part {
         return reinterpret_cast<uintptr_t>(row + cut.head) % whole == 0;
     }
 
-    template <class S, class R> __device__ __forceinline__ void load_first(const S *row, bool wanted, R missing, R (&to)[size]) const {
-        load(row, true, wanted, missing, to);
+    // to = f(element) for every element that is there and wanted, else missing
+    template <class T, class R, class F>
+    __device__ __forceinline__ void load_first(const operand &o, int64_t r, bool wanted, R missing, R (&to)[size], F f) const {
+        fill(missing, to);
+        if (wanted) visit<R>(o.row<T>(r), true, [&](int k, R value) { to[k] = f(value); });
     }
-    template <class R> __device__ __forceinline__ void load_other(const operand &o, int64_t r, R missing, R (&to)[size]) const {
+    // to = f(to, element) for every element that is there
+    template <class R, class F> __device__ __forceinline__ void update(const operand &o, int64_t r, R (&to)[size], F f) const {
         with_type_of<R>(o.type, [&](auto tag) {
             const auto *row = o.row<typename decltype(tag)::type>(r);
-            load(row, aligned(row), true, missing, to);
+            visit<R>(row, aligned(row), [&](int k, R value) { to[k] = f(to[k], value); });
         });
+    }
+    template <class R> __device__ __forceinline__ void fill(R value, R (&to)[size]) const {
+#pragma unroll
+        for (int k = 0; k < size; k++) to[k] = value;
+    }
+    // value where there is an element, 0 elsewhere
+    template <class R> __device__ __forceinline__ void fill_present(R value, R (&to)[size]) const {
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+#pragma unroll
+            for (int j = 0; j < V; j++) to[i * V + j] = vector(i) < cut.body ? value : R(0);
+        }
+#pragma unroll
+        for (int e = 0; e < E; e++) to[N * V + e] = edge(e) < cut.edges ? value : R(0);
     }
     template <class R> __device__ __forceinline__ void store(const operand &o, int64_t r, const R (&from)[size]) const {
         with_type_of<R>(o.type, [&](auto tag) {
@@ -138,21 +160,20 @@ template <int V, class Index, int N, int E, int stride> struct row_part {
     }
 
   private:
-    template <class S, class R>
-    __device__ __forceinline__ void load(const S *row, bool whole, bool wanted, R missing, R (&to)[size]) const {
-        const Index vectors = wanted ? cut.body : 0;
-        const int edges = wanted ? cut.edges : 0;
+    // f(place in the array, element)
+    template <class R, class S, class F> __device__ __forceinline__ void visit(const S *row, bool whole, F f) const {
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            if (vector(i) < vectors) {
-                load_vector<S, V>(row + cut.column_of_vector(vector(i)), whole, to + i * V);
-            } else {
+            if (vector(i) < cut.body) {
+                R v[V];
+                load_vector<S, V>(row + cut.column_of_vector(vector(i)), whole, v);
 #pragma unroll
-                for (int j = 0; j < V; j++) to[i * V + j] = missing;
+                for (int j = 0; j < V; j++) f(i * V + j, v[j]);
             }
         }
 #pragma unroll
-        for (int e = 0; e < E; e++) to[N * V + e] = edge(e) < edges ? to_real(row[cut.column_of_edge(edge(e))]) : missing;
+        for (int e = 0; e < E; e++)
+            if (edge(e) < cut.edges) f(N * V + e, static_cast<R>(to_real(row[cut.column_of_edge(edge(e))])));
     }
 };
 

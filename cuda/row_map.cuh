@@ -27,13 +27,12 @@ template <class P, int per_row, int per_block, int per_thread> __global__ void _
          item += static_cast<int64_t>(gridDim.x) * groups) {
         const int64_t row = item / chunks, first = item % chunks * chunk_vectors<T, per_row, per_thread>;
         const auto line = program.begin(row, thread == 0 && first == 0);
-        const T *in = rows.in.template row<T>(row);
-        part mine{{in, rows.cols}, first, thread};
+        part mine{{rows.in.template row<T>(row), rows.cols}, first, thread};
         if (first != 0) mine.cut.edges = 0; // the first chunk's threads have them
-        R x[part::size];
-        mine.load_first(in, !line.skip, P::missing(), x);
+        R x[part::size], none[1];
+        program.load(mine, row, !line.skip, x, none);
         mine.for_each([&](int k, int64_t column) {
-            x[k] = line.skip ? R(0) : program.output(line, program.value_of_element(line, x[k]), R(0), column);
+            x[k] = line.zero ? R(0) : program.output(line, program.value_of_element(line, x[k]), R(0), column);
         });
         mine.store(rows.out, row, x);
     }

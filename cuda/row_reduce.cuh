@@ -9,29 +9,24 @@ namespace smx {
 template <class R> struct row_sum {
     R sum;
     __device__ static row_sum empty() { return {R(0)}; }
+    template <class Group> __device__ row_sum merged(R) const { return {Group::sum(sum)}; }
+    __device__ row_sum merged_with(const row_sum &other, R) const { return {sum + other.sum}; }
 };
 
-// The `width` lanes (a power of two up to 32) that share a row. All 32 lanes of the warp take part in every call.
-template <int width> struct lanes {
-    static_assert(width >= 1 && width <= 32 && (width & (width - 1)) == 0, "a group of lanes is a power of two of them");
+// The `width` lanes (a power of two) of a warp that share a row, `apart` from one to the next. All 32 lanes take part in every call.
+template <int width, int apart = 1> struct lanes {
+    static_assert(width >= 1 && width * apart <= 32 && (width & (width - 1)) == 0, "a group of lanes is a power of two of them");
 
     template <class R> __device__ static R max(R x) {
 #pragma unroll
-        for (int step = width / 2; step > 0; step /= 2) x = larger(x, __shfl_xor_sync(0xffffffffu, x, step));
+        for (int step = width * apart / 2; step >= apart; step /= 2) x = larger(x, __shfl_xor_sync(0xffffffffu, x, step));
         return x;
     }
     template <class R> __device__ static R sum(R x) {
 #pragma unroll
-        for (int step = width / 2; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
+        for (int step = width * apart / 2; step >= apart; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
         return x;
     }
-
-    // The max by a butterfly, one rescale of each lane's sum, the sum by a second butterfly.
-    template <class R> __device__ static row_state<R> merge(row_state<R> s, R factor) {
-        const R all = max(s.max);
-        return {all, sum(s.sum_relative_to(reference_of(all), factor))};
-    }
-    template <class R> __device__ static row_sum<R> merge(row_sum<R> s, R) { return {sum(s.sum)}; }
 };
 
 // One slot per warp, twice: consecutive rows of a block alternate, so that one barrier per row is enough. (A warp that writes for
@@ -46,7 +41,7 @@ __device__ __forceinline__ Reduction merge_warps(Reduction mine, row_slots<Reduc
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     if (lane == 0) slot[warp] = mine;
     __syncthreads();
-    return lanes<32>::merge(lane < warps ? slot[lane] : Reduction::empty(), factor);
+    return (lane < warps ? slot[lane] : Reduction::empty()).template merged<lanes<32>>(factor);
 }
 
 } // namespace smx

@@ -33,11 +33,9 @@ __global__ void __launch_bounds__(per_block, min_blocks<P, per_block, per_thread
         const int64_t row = present ? own : rows - 1;
         const auto line = program.begin(row, leader);
 
-        const T *in = program.rows.in.template row<T>(row);
-        const part mine{{in, present ? program.rows.cols : 0}, 0, thread};
-        R x[part::size], w[P::two_operands ? part::size : 1] = {};
-        mine.load_first(in, !line.skip, P::missing(), x);
-        if constexpr (P::two_operands) mine.load_other(program.rows.second, row, P::missing(), w);
+        const part mine{{program.rows.in.template row<T>(row), present ? program.rows.cols : 0}, 0, thread};
+        R x[part::size], w[P::two_numbers ? part::size : 1] = {};
+        program.load(mine, row, !line.skip, x, w);
 
         const reduction of_lanes = program.template reduce<lanes_of_row>(x, w);
         reduction of_row = of_lanes;
@@ -52,17 +50,23 @@ __global__ void __launch_bounds__(per_block, min_blocks<P, per_block, per_thread
         if constexpr (P::writes) {
             const R kept = program.scale_of_kept(result, of_lanes);
             mine.for_each([&](int k, int column) {
-                const R out = program.output(result, program.value_of_kept(x[k], kept), w[P::two_operands ? k : 0], column);
-                x[k] = line.skip ? R(0) : out;
+                const R out = program.output(result, program.value_of_kept(result, x[k], kept), w[P::two_numbers ? k : 0], column);
+                x[k] = line.zero ? R(0) : out;
             });
             mine.store(program.rows.out, row, x);
         }
     }
 }
 
+// Programs with few_shapes have fewer rows in the plan table.
+constexpr bool is_of_few(int per_row, int per_thread) {
+    return ((per_row == 4 || per_row == 32) && per_thread == 8) || ((per_row == 32 || per_row == 256) && per_thread == 32);
+}
+
 template <class P, int per_row, int per_block, int per_thread> smxStatus_t launch_shape(const smx_call &call, const P &program) {
-    constexpr bool fits = SMX_ROW_FITS_REGISTERS(per_thread, static_cast<int>(sizeof(typename P::real)), P::two_operands ? 2 : 1);
-    if constexpr (fits) {
+    constexpr bool fits = SMX_ROW_FITS_REGISTERS(per_thread, static_cast<int>(sizeof(typename P::real)), P::two_numbers ? 2 : 1);
+    constexpr bool compiled = fits && (!P::few_shapes || is_of_few(per_row, per_thread));
+    if constexpr (compiled) {
         const int64_t rows_per_block = per_block / per_row;
         return launch(call, kernel<P, per_row, per_block, per_thread>, (call.rows + rows_per_block - 1) / rows_per_block, per_block,
                       program);

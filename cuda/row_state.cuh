@@ -26,6 +26,13 @@ template <class R> __host__ __device__ R factor_of(R scale) { return scale < lar
 
 template <class R> __device__ __forceinline__ R exponential(R x, R reference, R factor) { return exp2_fast((x - reference) * factor); }
 
+// -inf for nothing but NaN: a NaN is passed over here and found by the sum.
+template <class R, int n> __device__ __forceinline__ R max_of(const R (&x)[n], R at_least = -infinity<R>()) {
+#pragma unroll
+    for (int j = 0; j < n; j++) at_least = larger(at_least, x[j]);
+    return at_least;
+}
+
 template <class R> struct row_state {
     R max, sum;
 
@@ -34,12 +41,19 @@ template <class R> struct row_state {
     // What the sum counts relative to another reference. The state of no elements counts 0.
     __device__ R sum_relative_to(R reference, R factor) const { return sum * exponential(max, reference, factor); }
 
+    // The state of all threads of a group (lanes of row_reduce.cuh): their max by a butterfly, one rescale of each sum, the sum by another.
+    template <class Group> __device__ row_state merged(R factor) const {
+        const R all = Group::max(max);
+        return {all, Group::sum(sum_relative_to(reference_of(all), factor))};
+    }
+    __device__ row_state merged_with(const row_state &other, R factor) const {
+        const R all = larger(max, other.max), reference = reference_of(all);
+        return {all, sum_relative_to(reference, factor) + other.sum_relative_to(reference, factor)};
+    }
+
     // Adds n elements: their max first, then one rescale of the sum for all of them (the online update).
     template <int n> __device__ void add(const R (&x)[n], R factor) {
-        R new_max = max;
-#pragma unroll
-        for (int j = 0; j < n; j++) new_max = larger(new_max, x[j]);
-        const R reference = reference_of(new_max);
+        const R new_max = max_of(x, max), reference = reference_of(new_max);
         R part[2] = {R(0), R(0)};
 #pragma unroll
         for (int j = 0; j < n; j++) part[j % 2] += exponential(x[j], reference, factor);
@@ -61,6 +75,12 @@ template <class R> struct distribution {
         return {reference, infinite ? not_a_number<R>() : R(1) / s.sum, infinite ? not_a_number<R>() : ln, scale * reference + ln};
     }
     __device__ R log_probability(R x, R scale) const { return scale * (x - reference) - ln_sum; }
+
+    // Relative to a given logsumexp, which may be of more columns than these.
+    __device__ void rescale_to(R given, R scale) {
+        normalizer = fabs(given) < infinity<R>() ? exponential(scale * reference, given, log2_e<R>) : not_a_number<R>();
+        lse = given;
+    }
 };
 
 } // namespace smx

@@ -26,39 +26,33 @@ template <class P, int per_block, int per_thread> __global__ void __launch_bound
     for (int64_t row = blockIdx.x; row < rows.rows; row += gridDim.x, turn++) {
         const bool leader = thread == 0;
         const auto line = program.begin(row, leader);
-        const T *in = rows.in.template row<T>(row);
-        const row_cut<V, int64_t> cut(in, rows.cols);
+        const row_cut<V, int64_t> cut(rows.in.template row<T>(row), rows.cols);
 
         // pass(part): one visit of everything that this thread sees of the row, a piece at a time
         const auto for_each_piece = [&](auto pass) {
             for (int64_t first = 0; first < cut.body; first += N * per_block) pass(body_part{cut, first, thread});
             pass(edge_part{cut, 0, thread});
         };
-        const auto read = [&](const auto &part, auto &x, auto &w) {
-            part.load_first(in, !line.skip, P::missing(), x);
-            if constexpr (P::two_operands) part.load_other(rows.second, row, P::missing(), w);
-        };
-
         reduction mine = reduction::empty();
         if (!line.skip) {
             for_each_piece([&](const auto &part) {
                 constexpr int n = std::remove_reference_t<decltype(part)>::size;
-                R x[n], w[P::two_operands ? n : 1] = {};
-                read(part, x, w);
+                R x[n], w[P::two_numbers ? n : 1] = {};
+                program.load(part, row, !line.skip, x, w);
                 program.accumulate(mine, x, w);
             });
         }
-        mine = lanes<32>::merge(mine, program.factor());
+        mine = mine.template merged<lanes<32>>(program.factor());
         const reduction of_row = merge_warps(mine, slots, turn, program.factor());
         const auto result = program.finish(line, of_row, row, leader);
         if constexpr (P::writes) {
             for_each_piece([&](const auto &part) {
                 constexpr int n = std::remove_reference_t<decltype(part)>::size;
-                R x[n], w[P::two_operands ? n : 1] = {};
-                read(part, x, w);
+                R x[n], w[P::two_numbers ? n : 1] = {};
+                program.load(part, row, !line.skip, x, w);
                 part.for_each([&](int k, int64_t column) {
-                    const R out = program.output(result, program.value_of_element(result, x[k]), w[P::two_operands ? k : 0], column);
-                    x[k] = line.skip ? R(0) : out;
+                    const R out = program.output(result, program.value_of_element(result, x[k]), w[P::two_numbers ? k : 0], column);
+                    x[k] = line.zero ? R(0) : out;
                 });
                 part.store(rows.out, row, x);
             });
@@ -70,7 +64,7 @@ template <class P, int per_block, int per_thread> __global__ void __launch_bound
 template <class P> smxStatus_t run(const smx_call &call, const P &program) {
     const smx_plan_row &plan = *call.plan.row;
     if (plan.threads_per_block == 256 && plan.elements_per_thread == 32) {
-        constexpr int per_thread = 32 * 4 / static_cast<int>(sizeof(typename P::real)) / (P::two_operands ? 2 : 1);
+        constexpr int per_thread = 32 * 4 / static_cast<int>(sizeof(typename P::real)) / (P::two_numbers ? 2 : 1);
         return launch(call, kernel<P, 256, per_thread>, call.rows, 256, program);
     }
     return no_such_kernel(call);

@@ -9,7 +9,7 @@ template <class T, bool logarithm> struct forward_program : reads_logits<T, !log
     bool empty_row_is_zero;
 
     struct line {
-        static constexpr bool skip = false;
+        static constexpr bool skip = false, zero = false;
     };
     struct result {
         distribution<real> d;

@@ -1,12 +1,12 @@
-// What a loss row knows of its target and of its upstream gradient.
+// What a loss row knows of its target, of its upstream gradient, and where its results go.
 #pragma once
-#include "row_state.cuh"
 #include "internal.h"
+#include "row_state.cuh"
 
 namespace smx {
 
 struct target_indices {
-    const void *data;
+    const void *data; // NULL: the targets are no indices
     smxDataType_t type;
     int64_t ignore_index;
 
@@ -17,7 +17,7 @@ struct target_indices {
     }
 };
 
-inline target_indices targets_of(const smx_call &call) { return {call.targets.data, call.targets.type, call.ignore_index}; }
+inline target_indices targets_of(const smx_call &call) { return {call.indices.data, call.indices.type, call.ignore_index}; }
 
 // A row whose target is ignored, or outside [0, cols): its logits are not read, its loss is 0 or NaN, its gradient 0.
 struct target_line {
@@ -27,6 +27,7 @@ struct target_line {
 
 __device__ __forceinline__ target_line line_of_target(const target_indices &targets, int64_t row, int64_t cols, smx_bad_targets *seen,
                                                       bool leader) {
+    if (targets.data == nullptr) return {-1, false, false};
     const int64_t target = targets.of_row(row);
     const bool ignored = target == targets.ignore_index, bad = !ignored && (target < 0 || target >= cols);
     if (bad && leader) {
@@ -36,24 +37,40 @@ __device__ __forceinline__ target_line line_of_target(const target_indices &targ
     return {target, ignored || bad, bad};
 }
 
-// The factor of a row's gradient: upstream gradient * logit scale / divisor of the mean.
+// Of the classes; NULL: all 1.
+template <class R> struct class_weights {
+    const R *data;
+    __device__ R of(int64_t target) const { return data == nullptr ? R(1) : data[target]; }
+};
+
+// The divisor of a mean: counted on the device (loss_sum.cu), the caller's, or known.
+template <class R> struct mean_divisor {
+    const double *counted;
+    const R *given;
+    R known;
+
+    __device__ R value() const { return given != nullptr ? *given : counted != nullptr ? static_cast<R>(*counted) : known; }
+};
+
+template <class R> mean_divisor<R> divisor_of(const smx_call &call) {
+    const size_t at = smx_loss_workspace_of(call.in.layout.type, call.rows).divisor;
+    const double *counted = reinterpret_cast<const double *>(static_cast<const char *>(call.workspace) + at);
+    return {smx_counts_divisor(&call) ? counted : nullptr, static_cast<const R *>(call.device_divisor),
+            call.reduction == SMX_REDUCTION_MEAN ? static_cast<R>(call.rows) : R(1)};
+}
+
+// What the gradient of a row is multiplied by: upstream gradient / divisor of the mean. A mean of nothing has no gradient.
 template <class R> struct upstream_gradient {
     const R *given; // NULL: 1
     bool per_row;
-    R scale;
-    const double *divisor; // NULL: 1
+    mean_divisor<R> divisor;
 
-    __device__ R of_row(int64_t row) const {
-        const R g = (given == nullptr ? R(1) : given[per_row ? row : 0]) * scale;
-        return divisor == nullptr ? g : g / static_cast<R>(*divisor);
-    }
+    __device__ bool none() const { return divisor.value() == R(0); }
+    __device__ R of_row(int64_t row) const { return (given == nullptr ? R(1) : given[per_row ? row : 0]) / divisor.value(); }
 };
 
 template <class R> upstream_gradient<R> upstream_of(const smx_call &call) {
-    const char *workspace = static_cast<const char *>(call.workspace);
-    const size_t at = smx_loss_workspace_of(call.in.layout.type, call.rows).divisor;
-    const double *divisor = call.reduction == SMX_REDUCTION_MEAN ? reinterpret_cast<const double *>(workspace + at) : nullptr;
-    return {static_cast<const R *>(call.grad_loss), call.reduction == SMX_REDUCTION_NONE, static_cast<R>(call.scale), divisor};
+    return {static_cast<const R *>(call.grad_loss), call.reduction == SMX_REDUCTION_NONE, divisor_of<R>(call)};
 }
 
 // Where row losses go: to the caller with REDUCTION_NONE, else to the workspace, to be summed there.
@@ -71,6 +88,28 @@ template <class R> struct row_yield {
         if (losses != nullptr) losses[row] = loss;
         if (lse != nullptr) lse[row] = log_sum_exp;
     }
+    // A row without a valid target.
+    __device__ void write_skipped(int64_t row, bool bad) const {
+        const R value = bad ? not_a_number<R>() : R(0);
+        write(row, value, value);
+    }
+};
+
+template <class R> row_yield<R> yield_of(const smx_call &call) {
+    const bool writes_lse = call.op != SMX_OP_CROSS_ENTROPY_BACKWARD;
+    return {row_losses_of<R>(call), writes_lse ? static_cast<R *>(call.lse) : nullptr};
+}
+
+// a * (lse - scale * x), without the cancellation. A class of weight 0 adds nothing, not even at x = -inf.
+template <class R> __device__ __forceinline__ R weighted_loss(const distribution<R> &d, R a, R x, R scale) {
+    return a * (d.ln_sum + (a == R(0) ? R(0) : scale * (d.reference - x)));
+}
+
+// What the logsumexp adds to a loss and to its gradient by p.
+template <class R> struct z_loss {
+    R z;
+    __device__ R of(R lse) const { return z == R(0) ? R(0) : z * lse * lse; } // the square may be infinite
+    __device__ R share(R lse) const { return R(2) * z * lse; }
 };
 
 } // namespace smx

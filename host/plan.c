@@ -17,6 +17,7 @@ enum {
     REDUCING = READING | WRITING | TWO_ROWS,
     GENERAL = GENERAL_LOSS | GENERAL_GRADIENT,
     ONE_FORM = REDUCING & ~GENERAL,
+    APART = (REDUCING | MAPPING) & ~(WORK(CROSS_ENTROPY_FORWARD) | WORK(CROSS_ENTROPY_FORWARD_BACKWARD)), /* these: GENERAL */
     ANY_COLS = -1
 };
 
@@ -70,9 +71,9 @@ static const smx_plan_row table[] = {
      .elements_per_thread = 1,
      .max_cols = ANY_COLS},
     /* elements that lie apart: short rows stay in the registers of the threads that share them (of 16-bit types, 4 each) */
-    {.work = REDUCING | MAPPING, .min_cc = 75, STRIDED(8, 32)},
-    {.work = REDUCING | MAPPING, .min_cc = 75, STRIDED(64, 256)},
-    {.work = REDUCING | MAPPING, .min_cc = 75, STRIDED(64, ANY_COLS)},
+    {.work = APART, .min_cc = 75, STRIDED(8, 32)},
+    {.work = APART, .min_cc = 75, STRIDED(64, 256)},
+    {.work = APART, .min_cc = 75, STRIDED(64, ANY_COLS)},
 };
 
 int smx_plan_table_size(void) { return (int)(sizeof table / sizeof table[0]); }
