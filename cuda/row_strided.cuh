@@ -203,7 +203,8 @@ inline void lay_side_by_side(row_operands &rows, bool reads, bool reads_second, 
 
 template <class P, int per_row> smxStatus_t launch_shape(const smx_call &call, P program) {
     using R = typename P::real;
-    constexpr int per_block = 256, per_thread = 32 * 4 / static_cast<int>(sizeof(R)), V = vector_elements<typename P::element>;
+    constexpr int per_block = 256, V = vector_elements<typename P::element>;
+    constexpr int per_thread = sizeof(R) == 4 ? 32 : P::two_numbers ? 8 : 16; // columns in flight: at least 4
     lay_side_by_side(program.rows, true, program.rows.second.data != nullptr, P::writes);
     const int64_t inner = program.rows.inner, bundles = call.rows / inner * ((inner + V - 1) / V), groups = per_block / per_row;
     return launch(call, kernel<P, per_row, per_block, per_thread>, (bundles + groups - 1) / groups, per_block, program);
