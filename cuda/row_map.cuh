@@ -14,7 +14,8 @@ template <class T, int per_row, int per_thread> __host__ __device__ int64_t chun
     return full > 0 ? full : 1;
 }
 
-template <class P, int per_row, int per_block, int per_thread> __global__ void __launch_bounds__(per_block) kernel(const P program) {
+// At least two blocks per multiprocessor: left the choice, the compiler was seen to spill.
+template <class P, int per_row, int per_block, int per_thread> __global__ void __launch_bounds__(per_block, 2) kernel(const P program) {
     using T = typename P::element;
     using R = typename P::real;
     constexpr int V = vector_elements<T>, N = per_thread / V, groups = per_block / per_row;
