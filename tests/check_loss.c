@@ -11,18 +11,19 @@ static double *allocate_row(const trial_run *run) {
     return row;
 }
 
+static oracle_options options_of(const trial_run *run) {
+    return (oracle_options){.scale = (double)run->spec.scale, .ignore_index = run->spec.ignore_index};
+}
+
 static double divisor_of(const trial_run *run) {
-    return oracle_divisor(run->spec.reduction, run->target_values, run->rows, run->spec.ignore_index);
+    const oracle_options o = options_of(run);
+    return oracle_divisor(&o, run->spec.reduction, run->target_values, run->rows, run->cols, NULL);
 }
 
 /* A mean or a sum may be off by what its rows may be off, and by its own rounding. */
-static void compare_reduced_loss(const trial_run *run, accuracy a, const double *losses) {
+static void compare_reduced_loss(const trial_run *run, accuracy a, const double *losses, double bounds) {
     const double divisor = divisor_of(run);
     const double expected = oracle_reduced_loss(run->spec.reduction, run->spec.empty_mean, losses, run->rows, divisor);
-    double bounds = 0;
-
-    for (int64_t r = 0; r < run->rows; r++)
-        if (isfinite(losses[r]) && losses[r] != 0) bounds += bound_logarithm(a, losses[r]);
     const double bound = divisor > 0 ? bounds / divisor + bound_logarithm(a, expected) * 0.5 : 0.0;
     expect_number(run, run->spec.reduction == SMX_REDUCTION_MEAN ? "mean loss" : "sum of losses", -1, -1, a, expected,
                   tensor_result(&run->loss, 0, 0), bound);
@@ -31,20 +32,21 @@ static void compare_reduced_loss(const trial_run *run, accuracy a, const double 
 void compare_losses(const trial_run *run) {
     const trial *t = &run->spec;
     const accuracy a = accuracy_of(t->x.layout.type, run->loss_type);
-    double *x = allocate_row(run);
-    double *losses = malloc((size_t)(run->rows + 1) * sizeof *losses);
+    const oracle_options o = options_of(run);
+    double *x = allocate_row(run), *losses = malloc((size_t)(run->rows + 1) * sizeof *losses), bounds = 0;
 
     ck_assert_ptr_nonnull(losses);
     for (int64_t r = 0; r < run->rows; r++) {
         tensor_stored_row(&run->x, r, x);
-        const oracle_loss expected = oracle_cross_entropy(x, run->cols, (double)t->scale, run->target_values[r], t->ignore_index);
+        const oracle_loss expected = oracle_cross_entropy(&o, x, run->cols, oracle_index(run->target_values[r]));
+        const double bound = bound_loss(a, &expected);
         losses[r] = fabs(expected.loss) > type_max(a.out) ? (double)INFINITY : expected.loss; /* not held by its type */
-        if (t->with_lse)
-            expect_number(run, "lse", r, -1, a, expected.lse, tensor_result(&run->lse, 0, r), bound_logarithm(a, expected.lse));
+        if (isfinite(losses[r])) bounds += bound;
+        if (t->with_lse) expect_number(run, "lse", r, -1, a, expected.lse, tensor_result(&run->lse, 0, r), bound_lse(a, &expected));
         if (t->with_loss && t->reduction == SMX_REDUCTION_NONE)
-            expect_number(run, "loss", r, -1, a, expected.loss, tensor_result(&run->loss, 0, r), bound_logarithm(a, expected.loss));
+            expect_number(run, "loss", r, -1, a, expected.loss, tensor_result(&run->loss, 0, r), bound);
     }
-    if (t->with_loss && t->reduction != SMX_REDUCTION_NONE) compare_reduced_loss(run, a, losses);
+    if (t->with_loss && t->reduction != SMX_REDUCTION_NONE) compare_reduced_loss(run, a, losses, bounds);
     free(losses);
     free(x);
 }
@@ -52,27 +54,28 @@ void compare_losses(const trial_run *run) {
 void compare_cross_entropy_gradient(const trial_run *run) {
     const trial *t = &run->spec;
     const accuracy a = accuracy_of(t->x.layout.type, run->out->layout.type);
-    const double divisor = divisor_of(run), scale = (double)t->scale;
+    const oracle_options o = options_of(run);
+    const double divisor = divisor_of(run);
     const bool given_lse = t->op == SMX_OP_CROSS_ENTROPY_BACKWARD && t->with_lse;
-    double *x = allocate_row(run), *p = allocate_row(run), *difference = allocate_row(run);
+    double *x = allocate_row(run);
+    oracle_element *elements = malloc((size_t)(run->cols + 1) * sizeof *elements);
 
+    ck_assert_ptr_nonnull(elements);
     for (int64_t r = 0; r < run->rows; r++) {
         const int64_t which = t->reduction == SMX_REDUCTION_NONE ? r : 0;
         const double upstream = t->with_grad_loss ? tensor_stored(&run->grad_loss, 0, which) : 1.0;
-        const double factor = oracle_gradient_factor(upstream, divisor, scale);
-        const double lse = given_lse ? tensor_stored(&run->lse, 0, r) : 0.0;
+        const double factor = oracle_gradient_factor(upstream, divisor), lse = given_lse ? tensor_stored(&run->lse, 0, r) : 0.0;
 
         tensor_stored_row(&run->x, r, x);
-        const double max = oracle_reduce(x, run->cols, scale).max;
-        oracle_cross_entropy_gradient(x, run->cols, scale, run->target_values[r], t->ignore_index, p, difference);
+        const oracle_gradient row =
+            oracle_cross_entropy_gradient(&o, x, run->cols, oracle_index(run->target_values[r]), given_lse ? &lse : NULL, elements);
         for (int64_t j = 0; j < run->cols; j++) {
-            const double expected = factor * difference[j];
-            const double bound = bound_cross_entropy_gradient(a, factor, p[j], scale * (x[j] - max), lse, expected);
+            const double expected = divisor == 0 ? 0.0 : factor * elements[j].value;
+            const double bound = bound_cross_entropy_gradient(a, factor, &row, &elements[j], o.z_loss, o.scale);
             expect_number(run, "dx", r, j, a, expected, tensor_result(run->out, r, j), bound);
         }
     }
-    free(difference);
-    free(p);
+    free(elements);
     free(x);
 }
 

@@ -140,10 +140,12 @@ static void prepare_grad_loss(trial_run *run) {
 static void prepare_given_lse(trial_run *run, double *x) {
     const trial *t = &run->spec;
 
+    const oracle_options o = {.scale = (double)t->scale, .ignore_index = t->ignore_index};
+
     run->lse = tensor_make_vector(BUFFER_INPUT, run->loss_type, run->rows, t->vector_offset);
     for (int64_t r = 0; r < run->rows; r++) {
         tensor_stored_row(&run->x, r, x);
-        tensor_store(&run->lse, 0, r, oracle_cross_entropy(x, run->cols, (double)t->scale, run->target_values[r], t->ignore_index).lse);
+        tensor_store(&run->lse, 0, r, oracle_cross_entropy(&o, x, run->cols, oracle_index(run->target_values[r])).lse);
     }
     buffer_upload(&run->lse.memory);
 }
