@@ -70,6 +70,7 @@ double bound_cross_entropy_gradient(accuracy a, double factor, const oracle_grad
     const double of_slope = 2 * l->capped * (scale - e->slope); /* 1 - tanh^2 where tanh is rounded */
     const double of_difference = of_p * fabs(row->pull) + e->p * of_pull + l->product * fabs(e->a);
     const double difference = fabs(e->p * row->pull - e->a);
+    if (factor == 0) return l->underflow;
     return fabs(factor) * (e->slope * of_difference + of_slope * difference) + l->product * fabs(expected) + l->underflow +
            rounding(a, expected);
 }

@@ -157,17 +157,18 @@ oracle_loss oracle_cross_entropy(const oracle_options *o, const double *x, int64
     const logit_row row = reduce_logits(o, x, cols);
     const long double z = (long double)o->z_loss, lse = (long double)row.lse;
     if (!row.ordinary) return (oracle_loss){.loss = (double)NAN, .lse = row.lse};
-    long double loss = z * lse * lse, size = z * fabsl(lse) * fmaxl(1.0L, fabsl(lse)),
-                capped = 2.0L * z * fabsl(lse) * (long double)row.capped;
+    long double loss = z * lse * lse, size = z * fabsl(lse) * fmaxl(1.0L, fabsl(lse));
+    long double capped = 2.0L * z * fabsl(lse) * (long double)row.capped, distance = 0;
     for (int64_t j = 0; j < cols; j++) {
         const long double a = share_of(o, target, j, cols);
         if (a == 0) continue;
         const long double below = row.log_sum - logit_above(o, x[j], row.max_x); /* lse - u_j, without the cancellation */
         loss += a * below;
+        distance = fmaxl(distance, below);
         size += fabsl(a) * fmaxl(1.0L, fabsl(below));
         if (o->softcap > 0) capped += fabsl(a) * (fabsl(logit(o, x[j])) + (long double)row.capped);
     }
-    return (oracle_loss){(double)loss, row.lse, (double)size, (double)capped, row.capped};
+    return (oracle_loss){(double)loss, row.lse, (double)size, (double)capped, row.capped, (double)distance};
 }
 
 oracle_gradient oracle_cross_entropy_gradient(const oracle_options *o, const double *x, int64_t cols, oracle_target target,

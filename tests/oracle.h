@@ -66,6 +66,7 @@ typedef struct oracle_loss {
     double size;       /* sum_j |a_j| max(1, |lse - u_j|) + z |lse| max(1, |lse|): what errors of the terms are relative to */
     double capped;     /* with a softcap, the change of the loss if every u_j is off by |u_j|, in the worst case; else 0 */
     double capped_lse; /* the same of lse: sum_k p_k |u_k| */
+    double distance; /* the largest lse - u_j that counts: beyond the range of a type, a_j times it may be infinite however small a_j is */
 } oracle_loss;
 
 oracle_loss oracle_cross_entropy(const oracle_options *o, const double *x, int64_t cols, oracle_target target);
