@@ -11,12 +11,13 @@ typedef struct limits {
     double logarithm;    /* of max(1, |log|) */
     double product;      /* of the last few operations on a result */
     double given_lse;    /* of a probability, for each unit of an lse that was rounded before */
+    double capped;       /* of a capped logit: tanh, and the rounding of its argument */
     double negligible;   /* probabilities below are as good as 0 */
     double underflow;    /* absolute, where denormal numbers may be flushed to 0 */
 } limits;
 
-static const limits narrow_limits = {4e-7, 2e-7, 1e-6, 3e-7, 1.5e-7, 1e-30, 0x1p-125};
-static const limits wide_limits = {1e-14, 1e-15, 1e-14, 1e-15, 4e-16, 1e-300, 0x1p-1020};
+static const limits narrow_limits = {4e-7, 2e-7, 1e-6, 3e-7, 1.5e-7, 4e-7, 1e-30, 0x1p-125};
+static const limits wide_limits = {1e-14, 1e-15, 1e-14, 1e-15, 4e-16, 8e-16, 1e-300, 0x1p-1020};
 
 static const limits *limits_of(accuracy a) { return a.wide ? &wide_limits : &narrow_limits; }
 
@@ -48,10 +49,35 @@ double bound_log_softmax_backward(accuracy a, double scale, double y, double dy,
     return scale * (fabs(dy) * l->relative + of_product + l->underflow) + l->product * fabs(expected) + rounding(a, expected);
 }
 
-double bound_cross_entropy_gradient(accuracy a, double factor, double p, double argument, double lse, double expected) {
+double bound_lse(accuracy a, const oracle_loss *expected) {
+    return bound_logarithm(a, expected->lse) + limits_of(a)->capped * expected->capped_lse;
+}
+
+double bound_loss(accuracy a, const oracle_loss *expected) {
     const limits *l = limits_of(a);
-    const double of_lse = lse != 0 ? p * l->given_lse * fmax(1.0, fabs(lse)) : 0.0;
-    return (bound_probability(l, p, argument) + of_lse) * fabs(factor) + l->product * fabs(expected) + l->underflow + rounding(a, expected);
+    return l->logarithm * expected->size + l->capped * expected->capped + rounding(a, expected->loss);
+}
+
+/* slope * (p * pull - a): what p, pull, a and slope are off by, each times the others. */
+double bound_cross_entropy_gradient(accuracy a, double factor, const oracle_gradient *row, const oracle_element *element, double z_loss,
+                                    double scale) {
+    const limits *l = limits_of(a);
+    const oracle_element *e = element;
+    const double lse = fmax(1.0, fabs(row->lse)), expected = factor * e->value;
+    const double of_lse = row->lse_is_given ? l->given_lse * lse : 0.0;
+    const double of_p = bound_probability(l, e->p, e->argument) + e->p * (of_lse + l->capped * (e->capped + row->capped_lse));
+    const double of_pull = l->relative * row->absolute + 2 * z_loss * (l->product * lse + l->capped * row->capped_lse);
+    const double of_slope = 2 * l->capped * (scale - e->slope); /* 1 - tanh^2 where tanh is rounded */
+    const double of_difference = of_p * fabs(row->pull) + e->p * of_pull + l->product * fabs(e->a);
+    const double difference = fabs(e->p * row->pull - e->a);
+    if (factor == 0) return l->underflow;
+    return fabs(factor) * (e->slope * of_difference + of_slope * difference) + l->product * fabs(expected) + l->underflow +
+           rounding(a, expected);
+}
+
+double bound_product(accuracy a, double expected) {
+    const limits *l = limits_of(a);
+    return l->product * fabs(expected) + l->underflow + rounding(a, expected);
 }
 
 double bound_row_sum(accuracy a) { return a.wide ? 1e-13 : 1e-6; }

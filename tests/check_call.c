@@ -20,6 +20,8 @@ smxStatus_t make_call(const library_call *call) {
         return smxCrossEntropyBackward(c->handle, loss, x, c->x, targets, c->lse, c->grad_loss, out, c->out);
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD:
         return smxCrossEntropyForwardBackward(c->handle, loss, x, c->x, targets, c->grad_loss, c->loss, c->lse, out, c->out);
+    case SMX_OP_NLL_LOSS_FORWARD: return smxNllLossForward(c->handle, loss, x, c->x, targets, c->loss);
+    case SMX_OP_NLL_LOSS_BACKWARD: return smxNllLossBackward(c->handle, loss, x, targets, c->grad_loss, out, c->out);
     default: return SMX_STATUS_INTERNAL_ERROR;
     }
 }
@@ -34,23 +36,37 @@ const char *op_function(smxOp_t op) {
     case SMX_OP_CROSS_ENTROPY_FORWARD: return "smxCrossEntropyForward";
     case SMX_OP_CROSS_ENTROPY_BACKWARD: return "smxCrossEntropyBackward";
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD: return "smxCrossEntropyForwardBackward";
+    case SMX_OP_NLL_LOSS_FORWARD: return "smxNllLossForward";
+    case SMX_OP_NLL_LOSS_BACKWARD: return "smxNllLossBackward";
     default: return "unknown operation";
     }
 }
 
-bool op_is_loss(smxOp_t op) {
+static bool op_is_cross_entropy(smxOp_t op) {
     return op == SMX_OP_CROSS_ENTROPY_FORWARD || op == SMX_OP_CROSS_ENTROPY_BACKWARD || op == SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD;
 }
 
+bool op_is_nll(smxOp_t op) { return op == SMX_OP_NLL_LOSS_FORWARD || op == SMX_OP_NLL_LOSS_BACKWARD; }
+
+bool op_is_loss(smxOp_t op) { return op_is_cross_entropy(op) || op_is_nll(op); }
+
+bool op_reads_elements(smxOp_t op) { return op != SMX_OP_NLL_LOSS_BACKWARD; }
+
 bool op_takes_gradient(smxOp_t op) { return op == SMX_OP_SOFTMAX_BACKWARD || op == SMX_OP_LOG_SOFTMAX_BACKWARD; }
 
-bool op_writes_elements(smxOp_t op) { return op != SMX_OP_LOG_SUM_EXP && op != SMX_OP_CROSS_ENTROPY_FORWARD; }
+bool op_writes_elements(smxOp_t op) {
+    return op != SMX_OP_LOG_SUM_EXP && op != SMX_OP_CROSS_ENTROPY_FORWARD && op != SMX_OP_NLL_LOSS_FORWARD;
+}
 
-bool op_writes_loss(smxOp_t op) { return op == SMX_OP_CROSS_ENTROPY_FORWARD || op == SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD; }
+bool op_writes_loss(smxOp_t op) {
+    return op == SMX_OP_CROSS_ENTROPY_FORWARD || op == SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD || op == SMX_OP_NLL_LOSS_FORWARD;
+}
 
-bool op_writes_lse(smxOp_t op) { return op == SMX_OP_LOG_SUM_EXP || op_writes_loss(op); }
+bool op_writes_lse(smxOp_t op) {
+    return op == SMX_OP_LOG_SUM_EXP || op == SMX_OP_CROSS_ENTROPY_FORWARD || op == SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD;
+}
 
-bool op_takes_grad_loss(smxOp_t op) { return op == SMX_OP_CROSS_ENTROPY_BACKWARD || op == SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD; }
+bool op_takes_grad_loss(smxOp_t op) { return op_is_loss(op) && op_writes_elements(op); }
 
 const char *op_x_name(smxOp_t op) { return op_takes_gradient(op) ? "y" : "x"; }
 

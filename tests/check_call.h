@@ -6,7 +6,7 @@
 
 #include "smx/smx.h"
 
-enum { OPERATIONS = SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD + 1 };
+enum { OPERATIONS = SMX_OP_NLL_LOSS_BACKWARD + 1 };
 
 enum { /* structures to leave out; data pointers can simply be set to NULL */
        WITHOUT_OPTIONS = 1,
@@ -23,8 +23,8 @@ typedef struct library_call {
     smxSoftmaxOptions_t softmax;
     smxCrossEntropyOptions_t cross_entropy;
     smxLayout_t x_layout, dy_layout, out_layout; /* x is y of the softmax backward calls */
-    const void *x, *dy;
-    void *out, *loss, *lse; /* lse is an input of smxCrossEntropyBackward */
+    const void *x, *dy;                          /* smxNllLossBackward takes the layout of x only */
+    void *out, *loss, *lse;                      /* lse is an input of smxCrossEntropyBackward */
     smxTargets_t targets;
     const void *grad_loss;
 } library_call;
@@ -33,6 +33,8 @@ smxStatus_t make_call(const library_call *call);
 
 const char *op_function(smxOp_t op); /* the public name */
 bool op_is_loss(smxOp_t op);
+bool op_is_nll(smxOp_t op);
+bool op_reads_elements(smxOp_t op);  /* x: all but the backward call of nll */
 bool op_takes_gradient(smxOp_t op);  /* dy */
 bool op_writes_elements(smxOp_t op); /* y or dx */
 bool op_writes_loss(smxOp_t op);

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "oracle.h"
-
 /* ---- description ---- */
 
 static operand dense(smxDataType_t type, int64_t rows, int64_t cols) {
@@ -19,6 +17,7 @@ trial trial_of(smxOp_t op, smxDataType_t type, int64_t rows, int64_t cols) {
                    .x = dense(type, rows, cols),
                    .dy = dense(type, rows, cols),
                    .out = dense(type, rows, cols),
+                   .aimed = dense(type, rows, cols),
                    .seed = 1,
                    .scale = 1.0f,
                    .plan_row = -1,
@@ -46,6 +45,15 @@ void trial_set_offsets(trial *t, int64_t x, int64_t dy, int64_t out) {
     t->out.offset = out;
 }
 
+void trial_set_layout(trial *t, const smxLayout_t *layout) {
+    operand *const all[] = {&t->x, &t->dy, &t->out, &t->aimed};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        const smxDataType_t type = all[i]->layout.type;
+        all[i]->layout = *layout;
+        all[i]->layout.type = type;
+    }
+}
+
 static void describe_operand(char *text, size_t capacity, const char *name, const operand *o) {
     const smxLayout_t *l = &o->layout;
     snprintf(text, capacity, ", %s %s [%lld x %lld x %lld] strides %lld, %lld offset %lld", name, type_name(l->type), (long long)l->outer,
@@ -55,25 +63,29 @@ static void describe_operand(char *text, size_t capacity, const char *name, cons
 static void describe_trial(const trial_run *run, char *text, size_t capacity) {
     static const char *const places[] = {"out of place", "over x", "over dy"};
     const trial *t = &run->spec;
-    char x[160], dy[160] = "", out[160] = "", loss[240] = "", plan[200] = "?";
+    char x[160], dy[160] = "", out[160] = "", loss[240] = "", aimed[200] = "", plan[200] = "?";
 
     describe_operand(x, sizeof x, op_x_name(t->op), &t->x);
     if (op_takes_gradient(t->op)) describe_operand(dy, sizeof dy, "dy", &t->dy);
     if (op_writes_elements(t->op)) describe_operand(out, sizeof out, op_out_name(t->op), &t->out);
+    if (t->probabilities != PROBABILITIES_NONE) describe_operand(aimed, sizeof aimed, probabilities_name(t->probabilities), &t->aimed);
     if (op_is_loss(t->op))
-        snprintf(loss, sizeof loss, ", %s targets %s, ignoreIndex %lld, reduction %d, emptyMean %d,%s%s%s vectors at offset %lld",
+        snprintf(loss, sizeof loss,
+                 ", %s targets %s, ignoreIndex %lld, reduction %d, emptyMean %d,%s%s%s%s vectors at offset %lld, smoothing %g, zLoss %g, "
+                 "softcap %g, divisor %g",
                  type_name(t->target_type), targets_name(t->targets), (long long)t->ignore_index, (int)t->reduction, (int)t->empty_mean,
                  t->with_loss ? " loss," : "", t->with_lse ? " lse," : "", t->with_grad_loss ? " gradLoss," : "",
-                 (long long)t->vector_offset);
+                 t->with_weights ? " weights," : "", (long long)t->vector_offset, (double)t->smoothing, (double)t->z_loss,
+                 (double)t->softcap, t->with_divisor ? (double)t->divisor : (double)NAN);
     if (smxDescribePlan(session_handle(), t->op, &t->x.layout, plan, sizeof plan) != SMX_STATUS_SUCCESS)
         snprintf(plan, sizeof plan, "none");
-    snprintf(text, capacity, "%s%s%s%s, %s, values %s seed %llu, scale %g, emptyRow %d, algorithm %d%s, plan row %d (%s)",
-             op_function(t->op), x, dy, out, places[t->placement], values_name(t->values), (unsigned long long)t->seed, (double)t->scale,
-             (int)t->empty_row, (int)t->algorithm, loss, t->plan_row, plan);
+    snprintf(text, capacity, "%s%s%s%s%s, %s, values %s seed %llu, scale %g, emptyRow %d, algorithm %d%s, plan row %d (%s)",
+             op_function(t->op), x, dy, out, aimed, places[t->placement], values_name(t->values), (unsigned long long)t->seed,
+             (double)t->scale, (int)t->empty_row, (int)t->algorithm, loss, t->plan_row, plan);
 }
 
 void fail_trial(const trial_run *run, const char *format, ...) {
-    char what[600], where[1400];
+    char what[600], where[1800];
     va_list arguments;
 
     va_start(arguments, format);
@@ -111,43 +123,6 @@ static void fill_x_row(trial_run *run, int64_t row, double *logits, double *stor
     tensor_store_row(&run->x, row, stored);
 }
 
-static void prepare_targets(trial_run *run) {
-    const trial *t = &run->spec;
-    const size_t width = element_bytes(t->target_type);
-
-    run->target_values = calloc((size_t)run->rows + 1, sizeof *run->target_values);
-    ck_assert_ptr_nonnull(run->target_values);
-    fill_targets(t->targets, t->target_type, t->seed, run->rows, run->cols, t->ignore_index, run->target_values);
-    run->targets = buffer_make(BUFFER_INPUT, (size_t)t->vector_offset * width, (size_t)run->rows * width);
-    for (int64_t r = 0; r < run->rows; r++)
-        store_index(t->target_type, run->targets.before + run->targets.first + (size_t)r * width, run->target_values[r]);
-    buffer_upload(&run->targets);
-}
-
-/* The number of losses and upstream gradients. */
-static int64_t loss_count(const trial_run *run) { return run->spec.reduction == SMX_REDUCTION_NONE ? run->rows : 1; }
-
-static void prepare_grad_loss(trial_run *run) {
-    const trial *t = &run->spec;
-    generator g = generator_of(t->seed + 17);
-
-    run->grad_loss = tensor_make_vector(BUFFER_INPUT, run->loss_type, loss_count(run), t->vector_offset);
-    for (int64_t i = 0; i < loss_count(run); i++) tensor_store(&run->grad_loss, 0, i, i % 5 == 3 ? 0.0 : 0.75 + next_normal(&g));
-    buffer_upload(&run->grad_loss.memory);
-}
-
-/* What the forward call would have written, from the oracle. */
-static void prepare_given_lse(trial_run *run, double *x) {
-    const trial *t = &run->spec;
-
-    run->lse = tensor_make_vector(BUFFER_INPUT, run->loss_type, run->rows, t->vector_offset);
-    for (int64_t r = 0; r < run->rows; r++) {
-        tensor_stored_row(&run->x, r, x);
-        tensor_store(&run->lse, 0, r, oracle_cross_entropy(x, run->cols, (double)t->scale, run->target_values[r], t->ignore_index).lse);
-    }
-    buffer_upload(&run->lse.memory);
-}
-
 static void prepare_options(trial_run *run) {
     const trial *t = &run->spec;
     const smxSoftmaxOptions_t softmax = SMX_SOFTMAX_OPTIONS_INIT;
@@ -163,21 +138,24 @@ static void prepare_options(trial_run *run) {
     run->call.cross_entropy.logitScale = t->scale;
     run->call.cross_entropy.emptyMean = t->empty_mean;
     run->call.cross_entropy.algorithm = t->algorithm;
+    run->call.cross_entropy.labelSmoothing = t->smoothing;
+    run->call.cross_entropy.zLoss = t->z_loss;
+    run->call.cross_entropy.softcap = t->softcap;
+    run->call.cross_entropy.classWeights = buffer_pointer(&run->weights.memory);
+    run->call.cross_entropy.deviceDivisor = buffer_pointer(&run->divisor.memory);
     if (t->without_options) run->call.without |= WITHOUT_OPTIONS;
 }
 
-static void prepare_losses(trial_run *run, double *x) {
-    const trial *t = &run->spec;
-
-    run->call.targets = smxIndexTargets(t->target_type, buffer_pointer(&run->targets));
-    if (op_writes_loss(t->op) && t->with_loss) {
-        run->loss = tensor_make_vector(BUFFER_OUTPUT, run->loss_type, loss_count(run), t->vector_offset);
-        buffer_upload(&run->loss.memory);
-    }
-    if (op_takes_grad_loss(t->op) && t->with_grad_loss) prepare_grad_loss(run);
-    if (t->op == SMX_OP_CROSS_ENTROPY_BACKWARD && t->with_lse) prepare_given_lse(run, x);
-    run->call.loss = buffer_pointer(&run->loss.memory);
-    run->call.grad_loss = buffer_pointer(&run->grad_loss.memory);
+/* Sweeps over options that an operation does not have go without them; probabilities have the shape of x. */
+static trial meaningful(trial t) {
+    t.aimed.layout.outer = t.x.layout.outer;
+    t.aimed.layout.cols = t.x.layout.cols;
+    t.aimed.layout.inner = t.x.layout.inner;
+    if (!op_is_nll(t.op)) return t;
+    t.scale = 1.0f;
+    t.smoothing = t.z_loss = t.softcap = 0.0f;
+    t.probabilities = PROBABILITIES_NONE;
+    return t;
 }
 
 void trial_prepare(trial_run *run, const trial *t) {
@@ -185,11 +163,12 @@ void trial_prepare(trial_run *run, const trial *t) {
     double *row = malloc(row_bytes + 1), *logits = malloc(row_bytes + 1);
 
     ck_assert(row != NULL && logits != NULL);
-    *run = (trial_run){.spec = *t,
+    *run = (trial_run){.spec = meaningful(*t),
                        .rows = layout_rows(&t->x.layout),
                        .cols = t->x.layout.cols,
                        .loss_type = loss_type(t->x.layout.type),
                        .call = {.op = t->op, .handle = session_handle()}};
+    t = &run->spec;
 
     if (op_is_loss(t->op)) prepare_targets(run);
     run->x = tensor_make(t->placement == OVER_X ? BUFFER_INPUT_AND_OUTPUT : BUFFER_INPUT, &t->x.layout, t->x.offset);
@@ -208,7 +187,7 @@ void trial_prepare(trial_run *run, const trial *t) {
         run->separate_out = tensor_make(BUFFER_OUTPUT, &t->out.layout, t->out.offset);
         buffer_upload(&run->separate_out.memory);
     }
-    if (op_is_loss(t->op)) prepare_losses(run, row);
+    if (op_is_loss(t->op)) prepare_loss_operands(run, row);
     if (op_writes_lse(t->op) && (t->with_lse || !op_is_loss(t->op))) {
         run->lse = tensor_make_vector(BUFFER_OUTPUT, run->loss_type, run->rows, t->vector_offset);
         buffer_upload(&run->lse.memory);
@@ -228,61 +207,86 @@ void trial_prepare(trial_run *run, const trial *t) {
     free(logits);
 }
 
+/* ---- all memory of a trial ---- */
+
+enum { BUFFERS = 10 };
+
+typedef struct named_buffer {
+    const char *name;
+    buffer *memory;
+    const tensor *tensor; /* NULL: not one */
+    bool written;
+} named_buffer;
+
+static void list_buffers(trial_run *run, named_buffer list[BUFFERS]) {
+    const trial *t = &run->spec;
+    const named_buffer all[BUFFERS] = {
+        {"x", &run->x.memory, &run->x, run->out == &run->x && op_writes_elements(t->op)},
+        {"dy", &run->dy.memory, &run->dy, run->out == &run->dy},
+        {"the output", &run->separate_out.memory, &run->separate_out, true},
+        {"loss", &run->loss.memory, &run->loss, true},
+        {"lse", &run->lse.memory, &run->lse, t->op != SMX_OP_CROSS_ENTROPY_BACKWARD},
+        {"gradLoss", &run->grad_loss.memory, &run->grad_loss, false},
+        {"targets", &run->targets, NULL, false},
+        {"probabilities", &run->aimed.memory, &run->aimed, false},
+        {"classWeights", &run->weights.memory, &run->weights, false},
+        {"deviceDivisor", &run->divisor.memory, &run->divisor, false},
+    };
+    memcpy(list, all, sizeof all);
+}
+
+static bool exists(const named_buffer *b) { return b->memory->before != NULL; }
+
 void trial_release(trial_run *run) {
-    buffer *const all[] = {&run->x.memory,         &run->dy.memory, &run->separate_out.memory, &run->loss.memory, &run->lse.memory,
-                           &run->grad_loss.memory, &run->targets};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i]->before != NULL) buffer_free(all[i]);
+    named_buffer all[BUFFERS];
+
+    list_buffers(run, all);
+    for (size_t i = 0; i < BUFFERS; i++)
+        if (exists(&all[i])) buffer_free(all[i].memory);
     free(run->target_values);
+    free(run->class_weights);
     *run = (trial_run){0};
 }
 
 /* ---- execution ---- */
 
 smxStatus_t trial_execute(trial_run *run) {
-    buffer *const all[] = {&run->x.memory,         &run->dy.memory, &run->separate_out.memory, &run->loss.memory, &run->lse.memory,
-                           &run->grad_loss.memory, &run->targets};
+    named_buffer all[BUFFERS];
 
     smx_pin_plan(session_handle(), run->spec.plan_row);
     const smxStatus_t status = make_call(&run->call);
     smx_pin_plan(session_handle(), -1);
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i]->before != NULL) buffer_download(all[i]);
+    list_buffers(run, all);
+    for (size_t i = 0; i < BUFFERS; i++)
+        if (exists(&all[i])) buffer_download(all[i].memory);
     return status;
 }
 
 /* ---- comparison ---- */
 
-static void require_unchanged(const trial_run *run, const char *name, const buffer *b) {
+static void require_unchanged(const trial_run *run, const named_buffer *b) {
     int64_t byte;
-    if (b->before != NULL && buffer_changed(b, &byte)) fail_trial(run, "%s was written to: byte %lld", name, (long long)byte);
-}
-
-static void require_surroundings_unchanged(const trial_run *run, const char *name, const tensor *t) {
-    int64_t byte;
-    if (t->memory.before != NULL && tensor_surroundings_changed(t, &byte))
-        fail_trial(run, "padding or guards of %s were written to: byte %lld", name, (long long)byte);
+    if (exists(b) && buffer_changed(b->memory, &byte)) fail_trial(run, "%s was written to: byte %lld", b->name, (long long)byte);
 }
 
 void trial_require_nothing_written(trial_run *run) {
-    require_unchanged(run, "x", &run->x.memory);
-    require_unchanged(run, "dy", &run->dy.memory);
-    require_unchanged(run, "the output", &run->separate_out.memory);
-    require_unchanged(run, "loss", &run->loss.memory);
-    require_unchanged(run, "lse", &run->lse.memory);
-    require_unchanged(run, "gradLoss", &run->grad_loss.memory);
-    require_unchanged(run, "targets", &run->targets);
+    named_buffer all[BUFFERS];
+
+    list_buffers(run, all);
+    for (size_t i = 0; i < BUFFERS; i++) require_unchanged(run, &all[i]);
 }
 
-static void require_right_places_written(const trial_run *run) {
-    if (run->out != &run->x) require_unchanged(run, "x", &run->x.memory);
-    if (run->out != &run->dy) require_unchanged(run, "dy", &run->dy.memory);
-    if (run->spec.op == SMX_OP_CROSS_ENTROPY_BACKWARD) require_unchanged(run, "lse", &run->lse.memory);
-    require_unchanged(run, "gradLoss", &run->grad_loss.memory);
-    require_unchanged(run, "targets", &run->targets);
-    require_surroundings_unchanged(run, "the output", run->out);
-    require_surroundings_unchanged(run, "loss", &run->loss);
-    require_surroundings_unchanged(run, "lse", &run->lse);
+static void require_right_places_written(trial_run *run) {
+    named_buffer all[BUFFERS];
+    int64_t byte;
+
+    list_buffers(run, all);
+    for (size_t i = 0; i < BUFFERS; i++) {
+        if (!all[i].written)
+            require_unchanged(run, &all[i]);
+        else if (exists(&all[i]) && tensor_surroundings_changed(all[i].tensor, &byte))
+            fail_trial(run, "padding or guards of %s were written to: byte %lld", all[i].name, (long long)byte);
+    }
 }
 
 static void compare_softmax(const trial_run *run, bool logarithm) {
@@ -356,7 +360,7 @@ void trial_compare(trial_run *run) {
     default: break;
     }
     if (op_writes_loss(run->spec.op)) compare_losses(run);
-    if (op_writes_elements(run->spec.op)) compare_cross_entropy_gradient(run);
+    if (op_writes_elements(run->spec.op)) compare_loss_gradient(run);
     compare_bad_target_count(run);
 }
 

@@ -37,17 +37,24 @@ typedef struct trial {
     /* losses */
     smxDataType_t target_type;
     targets_kind targets;
+    probabilities_kind probabilities; /* instead of index targets */
+    operand aimed;                    /* where the probabilities lie */
     int64_t ignore_index;
+    float smoothing, z_loss, softcap; /* not for nll, which has no scale either: trials of it run without */
+    bool with_weights, with_divisor;  /* class weights; deviceDivisor */
+    float divisor;
     smxReduction_t reduction;
     smxEmptyMean_t empty_mean;
     bool with_loss, with_lse, with_grad_loss; /* which of the optional pointers are passed; lse: also the given one of a backward call */
-    int64_t vector_offset;                    /* elements from a 256-byte boundary: loss, lse, gradLoss, targets */
+    int64_t vector_offset;                    /* elements from a 256-byte boundary: whatever is not a matrix */
 } trial;
 
 trial trial_of(smxOp_t op, smxDataType_t type, int64_t rows, int64_t cols);
 void trial_set_types(trial *t, smxDataType_t x, smxDataType_t dy, smxDataType_t out);
 void trial_set_padding(trial *t, int64_t x, int64_t dy, int64_t out); /* elements after every row */
 void trial_set_offsets(trial *t, int64_t x, int64_t dy, int64_t out);
+/* The same layout, but for the type, of x, dy, the output and target probabilities. */
+void trial_set_layout(trial *t, const smxLayout_t *layout);
 
 /* The call must succeed and agree with the oracle. */
 void check_trial(const trial *t);
@@ -65,7 +72,9 @@ typedef struct trial_run {
     tensor x, dy, separate_out, loss, lse, grad_loss;
     tensor *out; /* separate_out, or x or dy in place */
     buffer targets;
-    int64_t *target_values;
+    int64_t *target_values; /* NULL where the targets are probabilities */
+    tensor aimed, weights, divisor;
+    double *class_weights; /* as stored in weights */
     library_call call;
     library_call good; /* check_refusal.h: to go back to */
 } trial_run;
@@ -76,13 +85,23 @@ void trial_compare(trial_run *run);
 void trial_require_nothing_written(trial_run *run);
 void trial_release(trial_run *run);
 
+/* ---- what a loss takes beside x (check_loss_data.c) ---- */
+
+void prepare_targets(trial_run *run);                        /* before x: rows without a valid target must not be looked at */
+void prepare_loss_operands(trial_run *run, double *scratch); /* after x; scratch: a row */
+oracle_options trial_oracle_options(const trial_run *run);
+oracle_target trial_target(const trial_run *run, int64_t row, double *scratch); /* scratch receives the probabilities */
+double trial_divisor(const trial_run *run);
+/* What a row's gradient is multiplied with before it is divided. */
+double trial_upstream(const trial_run *run, int64_t row);
+
 /* ---- for the comparisons ---- */
 
 /* Fails with everything that is known about the trial. */
 _Noreturn void fail_trial(const trial_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void expect_number(const trial_run *run, const char *what, int64_t row, int64_t col, accuracy a, double expected, double got, double bound);
-void compare_losses(const trial_run *run);                 /* check_loss.c: loss and lse */
-void compare_cross_entropy_gradient(const trial_run *run); /* check_loss.c */
-void compare_bad_target_count(const trial_run *run);       /* check_loss.c */
+void compare_losses(const trial_run *run);           /* check_loss.c: loss and lse */
+void compare_loss_gradient(const trial_run *run);    /* check_loss.c */
+void compare_bad_target_count(const trial_run *run); /* check_loss.c */
 
 #endif

@@ -211,3 +211,34 @@ void fill_targets(targets_kind kind, smxDataType_t type, uint64_t seed, int64_t 
         }
     }
 }
+
+/* ---- probabilities and weights ---- */
+
+const char *probabilities_name(probabilities_kind kind) {
+    static const char *const names[PROBABILITIES_COUNT] = {"none", "one-hot", "soft", "unnormalized", "soft where finite"};
+    return names[kind];
+}
+
+void fill_probabilities(probabilities_kind kind, uint64_t seed, int64_t row, int64_t cols, const double *logits, double *q) {
+    generator g = generator_of((seed ^ 0x70726f62u) * 1000003u + (uint64_t)row);
+    const int64_t hot = next_below(&g, cols);
+    double sum = 0;
+
+    for (int64_t j = 0; j < cols; j++) {
+        const double uniform = next_uniform(&g);
+        switch (kind) {
+        case PROBABILITIES_ONE_HOT: q[j] = j == hot ? 1.0 : 0.0; break;
+        case PROBABILITIES_UNNORMALIZED: q[j] = uniform < 0.5 ? 0.0 : 1.5 * uniform; break;
+        case PROBABILITIES_WHERE_FINITE: q[j] = logits[j] == minus_inf ? 0.0 : uniform * uniform; break;
+        default: q[j] = uniform * uniform; break;
+        }
+        sum += q[j];
+    }
+    if (kind == PROBABILITIES_ONE_HOT || kind == PROBABILITIES_UNNORMALIZED || sum == 0) return;
+    for (int64_t j = 0; j < cols; j++) q[j] /= sum;
+}
+
+void fill_weights(uint64_t seed, int64_t cols, double *weights) {
+    generator g = generator_of(seed ^ 0x77656967687473u);
+    for (int64_t j = 0; j < cols; j++) weights[j] = next_below(&g, 6) == 0 ? 0.0 : 0.25 + 1.75 * next_uniform(&g);
+}

@@ -41,4 +41,19 @@ const char *targets_name(targets_kind kind);
  * uint8 has no negative numbers, and none that is too large where cols > 255. */
 void fill_targets(targets_kind kind, smxDataType_t type, uint64_t seed, int64_t rows, int64_t cols, int64_t ignore_index, int64_t *targets);
 
+typedef enum probabilities_kind {
+    PROBABILITIES_NONE, /* the targets are indices */
+    PROBABILITIES_ONE_HOT,
+    PROBABILITIES_SOFT,
+    PROBABILITIES_UNNORMALIZED, /* many zeros, sums far from 1 */
+    PROBABILITIES_WHERE_FINITE, /* soft, and 0 where the logit is -inf */
+    PROBABILITIES_COUNT
+} probabilities_kind;
+
+const char *probabilities_name(probabilities_kind kind);
+/* One row of target probabilities for these logits. */
+void fill_probabilities(probabilities_kind kind, uint64_t seed, int64_t row, int64_t cols, const double *logits, double *q);
+/* A weight per class; about one in six is 0. */
+void fill_weights(uint64_t seed, int64_t cols, double *weights);
+
 #endif

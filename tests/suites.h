@@ -21,5 +21,8 @@ Suite *suite_determinism(void);
 Suite *suite_notebook(void);
 Suite *suite_gradients(void);
 Suite *suite_oracle(void);
+Suite *suite_loss_options(void);
+Suite *suite_loss_matrix(void);
+Suite *suite_nll(void);
 
 #endif

@@ -10,9 +10,6 @@
 #define INVALID SMX_STATUS_INVALID_VALUE
 #define UNSUPPORTED SMX_STATUS_NOT_SUPPORTED
 
-/* Rows that are not adjacent elements: what both backends say about them for now. */
-#define STRIDED_AXIS_STATUS SMX_STATUS_NOT_SUPPORTED
-
 /* Each test is a loop over the operations. */
 static smxOp_t op_of(int i) { return (smxOp_t)i; }
 
@@ -37,8 +34,10 @@ START_TEST(null_data) {
     trial_run run;
 
     refusal_prepare(&run, op);
-    run.call.x = NULL;
-    expect_refused(&run, INVALID, op_x_name(op), "NULL", NULL);
+    if (op_reads_elements(op)) {
+        run.call.x = NULL;
+        expect_refused(&run, INVALID, op_x_name(op), "NULL", NULL);
+    }
     if (op_takes_gradient(op)) {
         run.call.dy = NULL;
         expect_refused(&run, INVALID, "dy", "NULL", NULL);
@@ -51,7 +50,7 @@ START_TEST(null_data) {
         run.call.lse = NULL;
         expect_refused(&run, INVALID, "lse", "NULL", NULL);
     }
-    if (op == SMX_OP_CROSS_ENTROPY_FORWARD) {
+    if (op == SMX_OP_CROSS_ENTROPY_FORWARD || op == SMX_OP_NLL_LOSS_FORWARD) {
         run.call.loss = NULL;
         expect_refused(&run, INVALID, "loss", "NULL", NULL);
     }
@@ -95,8 +94,10 @@ START_TEST(pointers_misaligned_to_their_elements) {
     trial_run run;
 
     refusal_prepare(&run, op);
-    run.call.x = one_byte_on(run.call.x);
-    expect_refused(&run, INVALID, op_x_name(op), "align", "4", NULL);
+    if (op_reads_elements(op)) {
+        run.call.x = one_byte_on(run.call.x);
+        expect_refused(&run, INVALID, op_x_name(op), "align", "4", NULL);
+    }
     if (op_takes_gradient(op)) {
         run.call.dy = one_byte_on(run.call.dy);
         expect_refused(&run, INVALID, "dy", "align", "4", NULL);
@@ -227,31 +228,28 @@ START_TEST(shapes_that_differ) {
 }
 END_TEST
 
-/* One row can be written down with any outerStride; two rows cannot share their elements. */
-START_TEST(strided_axis) {
-    const smxOp_t op = op_of(_i);
-    static const int64_t dims[] = {3, 5, 4};
-    trial t = trial_of(op, SMX_R_32F, 12, 5);
+/* Two elements in one place, in each way that strides can bring it about. One row can be written down with any outerStride. */
+START_TEST(elements_in_one_place) {
+    static const smxLayout_t shapes[] = {
+        {.outer = 5, .cols = 21, .inner = 1, .outerStride = 2, .colStride = 1},  /* rows */
+        {.outer = 5, .cols = 21, .inner = 1, .outerStride = 1, .colStride = 4},  /* columns */
+        {.outer = 1, .cols = 21, .inner = 5, .outerStride = 0, .colStride = 4},  /* columns and what lies inside of them */
+        {.outer = 5, .cols = 21, .inner = 1, .outerStride = 40, .colStride = 2}, /* rows of columns that lie apart */
+        {.outer = 5, .cols = 21, .inner = 1, .outerStride = 0, .colStride = 5},
+    };
+    trial_run run;
+    const char *name;
+    smxLayout_t *layout;
 
-    for (int axis = 0; axis < 2; axis++) {
-        smxLayout_t layout;
-        require_success(smxAlongAxis(SMX_R_32F, 3, dims, axis, &layout), "smxAlongAxis");
-        t.x.layout = t.dy.layout = t.out.layout = layout;
-        if (STRIDED_AXIS_STATUS == SMX_STATUS_SUCCESS) {
-            check_trial(&t);
-            continue;
+    refusal_prepare(&run, op_of(_i));
+    for (int which = 0; which < LAYOUTS; which++) {
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+            if ((layout = layout_of(&run, which, &name)) == NULL) continue;
+            *layout = shapes[i];
+            expect_refused(&run, INVALID, name, i == 0 ? "outerStride 2 is less than cols 21" : "puts two elements in one place", NULL);
         }
-        check_refused_trial(&t, STRIDED_AXIS_STATUS);
-        ck_assert_msg(strstr(smxGetLastErrorMessage(), op_function(op)) != NULL, "%s", smxGetLastErrorMessage());
     }
-    /* columns apart, rows next to each other or not */
-    t = trial_of(op, SMX_R_32F, 3, 5);
-    t.x.layout.colStride = t.dy.layout.colStride = t.out.layout.colStride = 2;
-    t.x.layout.outerStride = t.dy.layout.outerStride = t.out.layout.outerStride = 10;
-    if (STRIDED_AXIS_STATUS == SMX_STATUS_SUCCESS)
-        check_trial(&t);
-    else
-        check_refused_trial(&t, STRIDED_AXIS_STATUS);
+    refusal_release(&run);
 }
 END_TEST
 
@@ -262,7 +260,7 @@ START_TEST(overlapping_operands) {
     trial_run run;
 
     refusal_prepare(&run, op);
-    if (op_writes_elements(op)) {
+    if (op_writes_elements(op) && op_reads_elements(op)) {
         run.call.out = (char *)(uintptr_t)run.call.x + 4; /* one element further */
         expect_refused(&run, INVALID, op_x_name(op), op_out_name(op), "overlap", NULL);
         run.call.out = (char *)(uintptr_t)run.call.x + 23 * 4; /* one row further */
@@ -289,7 +287,7 @@ START_TEST(interleaved_rows) {
     trial t = trial_of(op, SMX_R_32F, 4, 10);
     trial_run run;
 
-    if (!op_writes_elements(op)) return;
+    if (!op_writes_elements(op) || !op_reads_elements(op)) return;
     t.x.layout.outerStride = t.out.layout.outerStride = 24;
     t.placement = OVER_X; /* guards on both sides of x */
     trial_prepare(&run, &t);
@@ -307,34 +305,54 @@ START_TEST(interleaved_rows) {
 }
 END_TEST
 
+static void *place(const void *pointer, int64_t bytes_further) { return (char *)(uintptr_t)pointer + bytes_further; }
+
 START_TEST(overlapping_losses) {
     const smxOp_t op = op_of(_i);
     trial_run run;
 
     refusal_prepare(&run, op);
     if (op_writes_lse(op)) {
-        run.call.lse = (char *)(uintptr_t)run.call.x + 16;
+        run.call.lse = place(run.call.x, 16);
         expect_refused(&run, INVALID, "lse", "x", "overlap", NULL);
     }
     if (op_writes_loss(op)) {
-        run.call.loss = (char *)(uintptr_t)run.call.x + 8;
+        run.call.loss = place(run.call.x, 8);
         expect_refused(&run, INVALID, "loss", "x", "overlap", NULL);
-        run.call.loss = (char *)run.call.lse + 4;
+        run.call.loss = place(run.call.targets.data, 12);
+        expect_refused(&run, INVALID, "loss", "targets", "overlap", NULL);
+        run.call.cross_entropy.classWeights = place(run.call.loss, -16);
+        expect_refused(&run, INVALID, "loss", "classWeights", "overlap", NULL);
+    }
+    if (op_writes_loss(op) && op_writes_lse(op)) {
+        run.call.loss = place(run.call.lse, 4);
         expect_refused(&run, INVALID, "loss", "lse", "overlap", NULL);
         run.call.loss = run.call.lse;
         expect_refused(&run, INVALID, "loss", "lse", "overlap", NULL);
-        run.call.loss = (char *)(uintptr_t)run.call.targets.data + 12;
-        expect_refused(&run, INVALID, "loss", "targets", "overlap", NULL);
-        run.call.lse = (void *)(uintptr_t)run.call.targets.data;
+        run.call.lse = place(run.call.targets.data, 0);
         expect_refused(&run, INVALID, "lse", "targets", "overlap", NULL);
     }
     if (op_takes_grad_loss(op)) {
-        run.call.out = (char *)(uintptr_t)run.call.targets.data;
+        run.call.out = place(run.call.targets.data, 0);
         expect_refused(&run, INVALID, "dx", "targets", "overlap", NULL);
-        run.call.grad_loss = (char *)run.call.out + 4;
+        run.call.grad_loss = place(run.call.out, 4);
         expect_refused(&run, INVALID, "dx", "gradLoss", "overlap", NULL);
-        run.call.lse = (char *)run.call.out + 8;
+        run.call.cross_entropy.classWeights = place(run.call.out, 8);
+        expect_refused(&run, INVALID, "dx", "classWeights", "overlap", NULL);
+        run.call.cross_entropy.classWeights = place(run.call.out, -80); /* the last of 21 */
+        expect_refused(&run, INVALID, "dx", "classWeights", "overlap", NULL);
+        run.call.cross_entropy.reduction = SMX_REDUCTION_MEAN; /* counts for a mean only */
+        run.call.cross_entropy.deviceDivisor = place(run.call.out, 12);
+        expect_refused(&run, INVALID, "dx", "deviceDivisor", "overlap", NULL);
+    }
+    if (op_takes_grad_loss(op) && !op_is_nll(op)) {
+        run.call.lse = place(run.call.out, 8);
         expect_refused(&run, INVALID, "dx", "lse", "overlap", NULL);
+        run.call.targets = smxProbabilityTargets(&run.call.out_layout, place(run.call.out, 4));
+        expect_refused(&run, INVALID, "dx", "targets", "overlap", NULL);
+        run.call.targets = smxProbabilityTargets(&run.call.out_layout, run.call.out); /* in place, with another distance of rows */
+        run.call.targets.outerStride += 3;
+        expect_refused(&run, INVALID, "dx", "targets", "overlap", NULL);
     }
     refusal_release(&run);
 }
@@ -403,25 +421,152 @@ START_TEST(unknown_enumerators) {
 }
 END_TEST
 
-/* Parts of the interface that are declared and not there yet. */
-START_TEST(options_not_implemented_yet) {
+/* The number is shown as printf's %g shows it. */
+static void expect_number_refused(trial_run *run, float *option, float value, const char *name, const char *rule) {
+    char text[160];
+
+    *option = value;
+    if (op_is_nll(run->spec.op) && value > 0 && isfinite(value) && value <= 1) return; /* right for other losses: numbers_of_another_loss */
+    snprintf(text, sizeof text, "%s: %s is %g, it has to be %s", op_function(run->spec.op), name, (double)value, rule);
+    expect_refused(run, INVALID, text, NULL);
+}
+
+START_TEST(loss_numbers_out_of_range) {
+    static const float wrong[] = {-0.1f, -1.0f, NAN, INFINITY, -INFINITY};
     trial_run run;
 
     if (!op_is_loss(op_of(_i))) return;
     refusal_prepare(&run, op_of(_i));
-    run.call.cross_entropy.labelSmoothing = 0.1f;
-    expect_refused(&run, UNSUPPORTED, "labelSmoothing", NULL);
-    run.call.cross_entropy.zLoss = 1e-4f;
-    expect_refused(&run, UNSUPPORTED, "zLoss", NULL);
-    run.call.cross_entropy.softcap = 30.0f;
-    expect_refused(&run, UNSUPPORTED, "softcap", NULL);
-    run.call.cross_entropy.classWeights = run.call.x;
-    expect_refused(&run, UNSUPPORTED, "classWeights", NULL);
-    run.call.cross_entropy.deviceDivisor = run.call.x;
-    expect_refused(&run, UNSUPPORTED, "deviceDivisor", NULL);
-    run.call.targets = smxProbabilityTargets(&run.call.x_layout, run.call.x);
-    expect_refused(&run, UNSUPPORTED, "targets", NULL);
+    smxCrossEntropyOptions_t *o = &run.call.cross_entropy;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        expect_number_refused(&run, &o->labelSmoothing, wrong[i], "labelSmoothing", "in [0, 1]");
+        expect_number_refused(&run, &o->zLoss, wrong[i], "zLoss", "finite and at least 0");
+        expect_number_refused(&run, &o->softcap, wrong[i], "softcap", "finite and at least 0 (0 = none)");
+        expect_number_refused(&run, &o->logitScale, wrong[i], "logitScale", "finite and above 0");
+    }
+    expect_number_refused(&run, &o->labelSmoothing, 1.5f, "labelSmoothing", "in [0, 1]");
+    expect_number_refused(&run, &o->labelSmoothing, nextafterf(1.0f, 2.0f), "labelSmoothing", "in [0, 1]");
+    expect_number_refused(&run, &o->labelSmoothing, -1e-40f, "labelSmoothing", "in [0, 1]");
     refusal_release(&run);
+}
+END_TEST
+
+/* The ends of the ranges are right. */
+START_TEST(loss_numbers_at_the_ends) {
+    trial t = trial_of(op_of(_i), SMX_R_32F, 5, 21);
+
+    if (!op_is_loss(t.op)) return;
+    t.smoothing = 1.0f;
+    check_trial(&t);
+    t.smoothing = -0.0f;
+    t.z_loss = -0.0f;
+    t.softcap = -0.0f;
+    check_trial(&t);
+    t.smoothing = 0x1p-140f; /* denormal */
+    check_trial(&t);
+}
+END_TEST
+
+/* nll takes log-probabilities as they are, and indices only. */
+START_TEST(options_of_another_loss) {
+    const smxOp_t op = op_of(_i);
+    trial_run run;
+    char text[300];
+
+    if (!op_is_nll(op)) return;
+    refusal_prepare(&run, op);
+    smxCrossEntropyOptions_t *o = &run.call.cross_entropy;
+    for (int i = 0; i < 4; i++) {
+        *(i == 0 ? &o->labelSmoothing : i == 1 ? &o->zLoss : i == 2 ? &o->softcap : &o->logitScale) = 0.5f;
+        snprintf(
+            text, sizeof text,
+            "%s: labelSmoothing is %g, zLoss %g, softcap %g, logitScale %g: log-probabilities are taken as they are, so these have to be "
+            "0, 0, 0 and 1",
+            op_function(op), (double)o->labelSmoothing, (double)o->zLoss, (double)o->softcap, (double)o->logitScale);
+        expect_refused(&run, INVALID, text, NULL);
+    }
+    run.call.targets = smxProbabilityTargets(&run.call.x_layout, run.call.x);
+    snprintf(text, sizeof text, "%s: targets type is %s, this loss takes indices", op_function(op), "fp32");
+    expect_refused(&run, INVALID, text, NULL);
+    run.call.targets.type = SMX_R_16BF;
+    snprintf(text, sizeof text, "%s: targets type is %s, this loss takes indices", op_function(op), "bf16");
+    expect_refused(&run, INVALID, text, NULL);
+    refusal_release(&run);
+}
+END_TEST
+
+START_TEST(misaligned_loss_operands) {
+    const smxOp_t op = op_of(_i);
+    trial_run run;
+    char text[300];
+
+    if (!op_is_loss(op)) return;
+    refusal_prepare(&run, op);
+    smxCrossEntropyOptions_t *o = &run.call.cross_entropy;
+    o->classWeights = place(run.call.targets.data, 1);
+    snprintf(text, sizeof text, "%s: classWeights = %p is not aligned to its element size, 4 bytes (fp32)", op_function(op),
+             o->classWeights);
+    expect_refused(&run, INVALID, text, NULL);
+    o->reduction = SMX_REDUCTION_MEAN;
+    o->deviceDivisor = place(run.call.targets.data, 2);
+    snprintf(text, sizeof text, "%s: deviceDivisor = %p is not aligned to its element size, 4 bytes (fp32)", op_function(op),
+             o->deviceDivisor);
+    expect_refused(&run, INVALID, text, NULL);
+    refusal_release(&run);
+}
+END_TEST
+
+/* Probabilities are an operand like x, of its shape: everything that can be wrong with it. */
+START_TEST(probabilities_out_of_range) {
+    const smxOp_t op = op_of(_i);
+    trial t = trial_of(op, SMX_R_32F, 5, 21);
+    trial_run run;
+    char text[400];
+
+    if (!op_is_loss(op) || op_is_nll(op)) return;
+    t.probabilities = PROBABILITIES_SOFT;
+    t.aimed.layout.outerStride = 26;
+    trial_prepare(&run, &t);
+    run.good = run.call;
+    smxTargets_t *q = &run.call.targets;
+
+    q->data = NULL;
+    expect_refused(&run, INVALID, "targets is NULL", NULL);
+    q->data = place(q->data, 2);
+    snprintf(text, sizeof text, "%s: targets = %p is not aligned to its element size, 4 bytes (fp32)", op_function(op), q->data);
+    expect_refused(&run, INVALID, text, NULL);
+    q->type = SMX_R_64F;
+    expect_refused(&run, UNSUPPORTED, "x is fp32 but targets is fp64: fp64 does not mix with other types", NULL);
+    q->type = (smxDataType_t)5;
+    expect_refused(&run, INVALID, "targets type 5 is unknown", NULL);
+    q->outerStride = 20;
+    expect_refused(&run, INVALID, "targets outerStride 20 is less than cols 21", NULL);
+    q->outerStride = -26;
+    expect_refused(&run, INVALID, "targets outerStride is -26", NULL);
+    q->outerStride = 0;
+    expect_refused(&run, INVALID, "targets outerStride 0 is less than cols 21", NULL);
+    q->colStride = 0;
+    expect_refused(&run, INVALID, "targets colStride is 0, at least 1 is needed", NULL);
+    q->colStride = 2;
+    expect_refused(&run, INVALID, "targets", "puts two elements in one place", NULL);
+    q->outerStride = INT64_MAX / 3;
+    expect_refused(&run, INVALID, "targets", "spans more than 2^63 bytes", NULL);
+    *q = smxProbabilityTargets(NULL, q->data); /* no layout: no probabilities */
+    expect_refused(&run, INVALID, "targets", NULL);
+    refusal_release(&run);
+}
+END_TEST
+
+/* The same in fp64, where probabilities of 32 bits do not mix. */
+START_TEST(double_probabilities) {
+    trial t = trial_of(op_of(_i), SMX_R_64F, 5, 21);
+
+    if (!op_is_loss(t.op) || op_is_nll(t.op)) return;
+    t.probabilities = PROBABILITIES_SOFT;
+    check_trial(&t);
+    t.aimed.layout.type = SMX_R_32F;
+    check_refused_trial(&t, UNSUPPORTED);
+    expect_message(UNSUPPORTED, UNSUPPORTED, op_function(t.op), "x is fp64 but targets is fp32: fp64 does not mix with other types", NULL);
 }
 END_TEST
 
@@ -518,14 +663,19 @@ Suite *suite_arguments(void) {
     tcase_add_loop_test(tcase, impossible_sizes, 0, OPERATIONS);
     tcase_add_loop_test(tcase, sizes_that_overflow, 0, OPERATIONS);
     tcase_add_loop_test(tcase, shapes_that_differ, 0, OPERATIONS);
-    tcase_add_loop_test(tcase, strided_axis, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, elements_in_one_place, 0, OPERATIONS);
     tcase_add_loop_test(tcase, overlapping_operands, 0, OPERATIONS);
     tcase_add_loop_test(tcase, interleaved_rows, 0, OPERATIONS);
     tcase_add_loop_test(tcase, overlapping_losses, 0, OPERATIONS);
     tcase_add_loop_test(tcase, option_sizes, 0, OPERATIONS);
     tcase_add_loop_test(tcase, scales_out_of_range, 0, OPERATIONS);
     tcase_add_loop_test(tcase, unknown_enumerators, 0, OPERATIONS);
-    tcase_add_loop_test(tcase, options_not_implemented_yet, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, loss_numbers_out_of_range, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, loss_numbers_at_the_ends, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, options_of_another_loss, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, misaligned_loss_operands, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, probabilities_out_of_range, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, double_probabilities, 0, OPERATIONS);
     tcase_add_loop_test(tcase, workspace_too_small, 0, OPERATIONS);
     tcase_add_loop_test(tcase, workspace_not_needed, 0, OPERATIONS);
     tcase_add_loop_test(tcase, planning_calls, 0, OPERATIONS);

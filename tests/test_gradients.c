@@ -14,8 +14,8 @@ typedef struct problem {
     smxLayout_t layout;
     double x[ELEMENTS], dy[ELEMENTS];
     int64_t targets[ROWS];
-    double upstream[ROWS];
-    void *device_x, *device_dy, *device_out, *device_targets, *device_upstream, *device_loss;
+    double upstream[ROWS], weights[COLS], aimed[ELEMENTS];
+    void *device_x, *device_dy, *device_out, *device_targets, *device_upstream, *device_loss, *device_weights, *device_aimed;
 } problem;
 
 static void *upload(const void *data, size_t bytes) {
@@ -43,7 +43,9 @@ static problem begin(uint64_t seed) {
     for (int i = 0; i < ELEMENTS; i++) {
         p.x[i] = 2 * next_normal(&g);
         p.dy[i] = next_normal(&g);
+        p.aimed[i] = i % 4 == 0 ? 0.0 : next_uniform(&g);
     }
+    fill_weights(seed, COLS, p.weights);
     for (int r = 0; r < ROWS; r++) {
         p.targets[r] = r == 1 && seed % 2 == 0 ? -100 : next_below(&g, COLS);
         p.upstream[r] = 0.5 + next_uniform(&g);
@@ -54,11 +56,14 @@ static problem begin(uint64_t seed) {
     p.device_targets = upload(p.targets, sizeof p.targets);
     p.device_upstream = upload(p.upstream, sizeof p.upstream);
     p.device_loss = upload(p.upstream, sizeof p.upstream);
+    p.device_weights = upload(p.weights, sizeof p.weights);
+    p.device_aimed = upload(p.aimed, sizeof p.aimed);
     return p;
 }
 
 static void end(problem *p) {
-    void *const all[] = {p->device_x, p->device_dy, p->device_out, p->device_targets, p->device_upstream, p->device_loss};
+    void *const all[] = {p->device_x,        p->device_dy,   p->device_out,     p->device_targets,
+                         p->device_upstream, p->device_loss, p->device_weights, p->device_aimed};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) require_success(smxFree(session_handle(), all[i]), "smxFree");
 }
 
@@ -126,40 +131,87 @@ START_TEST(softmax_gradients) {
 }
 END_TEST
 
-/* ---- cross-entropy: the loss, weighted with the upstream gradient ---- */
+/* ---- losses, weighted with the upstream gradient ---- */
 
-static double through_cross_entropy(const problem *p, const void *options) {
-    const smxCrossEntropyOptions_t *o = options;
-    const smxTargets_t targets = smxIndexTargets(SMX_R_64I, p->device_targets);
+typedef struct loss_problem {
+    smxCrossEntropyOptions_t options;
+    smxTargets_t targets;
+} loss_problem;
+
+static double weighted_loss(const problem *p, const smxCrossEntropyOptions_t *o) {
     double losses[ROWS], sum = 0;
 
-    require_success(smxCrossEntropyForward(session_handle(), o, &p->layout, p->device_x, &targets, p->device_loss, NULL),
-                    "smxCrossEntropyForward");
     download(losses, p->device_loss, sizeof losses);
     if (o->reduction != SMX_REDUCTION_NONE) return p->upstream[0] * losses[0];
     for (int r = 0; r < ROWS; r++) sum += p->upstream[r] * losses[r];
     return sum;
 }
 
+static double through_cross_entropy(const problem *p, const void *options) {
+    const loss_problem *l = options;
+
+    require_success(smxCrossEntropyForward(session_handle(), &l->options, &p->layout, p->device_x, &l->targets, p->device_loss, NULL),
+                    "smxCrossEntropyForward");
+    return weighted_loss(p, &l->options);
+}
+
+static double through_nll(const problem *p, const void *options) {
+    const loss_problem *l = options;
+
+    require_success(smxNllLossForward(session_handle(), &l->options, &p->layout, p->device_x, &l->targets, p->device_loss),
+                    "smxNllLossForward");
+    return weighted_loss(p, &l->options);
+}
+
+/* The bits of the loop variable choose the options. */
+enum { CHOICES = 64 };
+
+static loss_problem loss_problem_of(const problem *p, unsigned bits) {
+    smxLayout_t aimed = smxRowMajor(SMX_R_64F, ROWS, COLS);
+    loss_problem l = {.options = SMX_CROSS_ENTROPY_OPTIONS_INIT, .targets = smxIndexTargets(SMX_R_64I, p->device_targets)};
+
+    if ((bits & 1u) != 0) l.options.logitScale = 1.25f;
+    if ((bits & 2u) != 0) l.options.softcap = 3.0f;
+    if ((bits & 4u) != 0) l.options.labelSmoothing = 0.25f;
+    if ((bits & 8u) != 0) l.options.zLoss = 0.0625f;
+    if ((bits & 16u) != 0) l.options.classWeights = p->device_weights;
+    if ((bits & 32u) != 0) l.targets = smxProbabilityTargets(&aimed, p->device_aimed);
+    return l;
+}
+
 START_TEST(cross_entropy_gradients) {
-    smxCrossEntropyOptions_t options = SMX_CROSS_ENTROPY_OPTIONS_INIT;
     problem p = begin((uint64_t)_i);
-    const smxTargets_t targets = smxIndexTargets(SMX_R_64I, p.device_targets);
+    loss_problem l = loss_problem_of(&p, (unsigned)_i);
     double dx[ELEMENTS];
 
-    options.logitScale = 0.75f + 0.25f * (float)_i;
     for (int reduction = SMX_REDUCTION_MEAN; reduction <= SMX_REDUCTION_NONE; reduction++) {
-        options.reduction = (smxReduction_t)reduction;
-        require_success(smxCrossEntropyBackward(session_handle(), &options, &p.layout, p.device_x, &targets, NULL, p.device_upstream,
+        l.options.reduction = (smxReduction_t)reduction;
+        require_success(smxCrossEntropyBackward(session_handle(), &l.options, &p.layout, p.device_x, &l.targets, NULL, p.device_upstream,
                                                 &p.layout, p.device_out),
                         "smxCrossEntropyBackward");
         download(dx, p.device_out, sizeof dx);
-        expect_gradient(&p, through_cross_entropy, &options, dx);
-        require_success(smxCrossEntropyForwardBackward(session_handle(), &options, &p.layout, p.device_x, &targets, p.device_upstream, NULL,
-                                                       NULL, &p.layout, p.device_out),
+        expect_gradient(&p, through_cross_entropy, &l, dx);
+        require_success(smxCrossEntropyForwardBackward(session_handle(), &l.options, &p.layout, p.device_x, &l.targets, p.device_upstream,
+                                                       NULL, NULL, &p.layout, p.device_out),
                         "smxCrossEntropyForwardBackward");
         download(dx, p.device_out, sizeof dx);
-        expect_gradient(&p, through_cross_entropy, &options, dx);
+        expect_gradient(&p, through_cross_entropy, &l, dx);
+    }
+    end(&p);
+}
+END_TEST
+
+START_TEST(nll_gradients) {
+    problem p = begin((uint64_t)_i);
+    loss_problem l = loss_problem_of(&p, _i % 2 == 1 ? 16u : 0u);
+    double dx[ELEMENTS];
+
+    for (int reduction = SMX_REDUCTION_MEAN; reduction <= SMX_REDUCTION_NONE; reduction++) {
+        l.options.reduction = (smxReduction_t)reduction;
+        require_success(smxNllLossBackward(session_handle(), &l.options, &p.layout, &l.targets, p.device_upstream, &p.layout, p.device_out),
+                        "smxNllLossBackward");
+        download(dx, p.device_out, sizeof dx);
+        expect_gradient(&p, through_nll, &l, dx);
     }
     end(&p);
 }
@@ -170,7 +222,8 @@ Suite *suite_gradients(void) {
     TCase *tcase = session_case("gradients");
 
     tcase_add_loop_test(tcase, softmax_gradients, 0, 4);
-    tcase_add_loop_test(tcase, cross_entropy_gradients, 0, 4);
+    tcase_add_loop_test(tcase, cross_entropy_gradients, 0, CHOICES);
+    tcase_add_loop_test(tcase, nll_gradients, 0, 6);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -76,7 +76,9 @@ END_TEST
 /* Numbers that can be worked out by hand: the logits are logarithms of small integers. */
 START_TEST(oracle_by_hand) {
     const double x[] = {log(1.0), log(2.0), log(5.0), (double)-INFINITY};
-    double y[4], dx[4], p[4];
+    const oracle_options plain = ORACLE_OPTIONS_INIT, second_ignored = {.scale = 1.0, .ignore_index = 1};
+    double y[4], dx[4];
+    oracle_element elements[4];
     const double probabilities[] = {0.125, 0.25, 0.625, 0.0}, dy[] = {1.0, 2.0, 4.0, 8.0};
 
     session_count_comparison();
@@ -84,10 +86,12 @@ START_TEST(oracle_by_hand) {
     for (int j = 0; j < 4; j++) ck_assert_double_eq_tol(y[j], probabilities[j], 1e-15);
     ck_assert_double_eq_tol(oracle_log_sum_exp(x, 4, 1.0), log(8.0), 1e-15);
     ck_assert_double_eq_tol(oracle_log_sum_exp(x, 4, 2.0), log(30.0), 1e-14); /* 1 + 4 + 25 */
-    ck_assert_double_eq_tol(oracle_cross_entropy(x, 4, 1.0, 1, -100).loss, log(4.0), 1e-15);
-    ck_assert(oracle_cross_entropy(x, 4, 1.0, 3, -100).loss == (double)INFINITY);
-    ck_assert(oracle_cross_entropy(x, 4, 1.0, 1, 1).loss == 0 && oracle_cross_entropy(x, 4, 1.0, 1, 1).lse == 0);
-    ck_assert(isnan(oracle_cross_entropy(x, 4, 1.0, 4, -100).loss) && isnan(oracle_cross_entropy(x, 4, 1.0, -1, -100).lse));
+    ck_assert_double_eq_tol(oracle_cross_entropy(&plain, x, 4, oracle_index(1)).loss, log(4.0), 1e-15);
+    ck_assert(oracle_cross_entropy(&plain, x, 4, oracle_index(3)).loss == (double)INFINITY);
+    const oracle_loss ignored = oracle_cross_entropy(&second_ignored, x, 4, oracle_index(1));
+    ck_assert(ignored.loss == 0 && ignored.lse == 0);
+    ck_assert(isnan(oracle_cross_entropy(&plain, x, 4, oracle_index(4)).loss));
+    ck_assert(isnan(oracle_cross_entropy(&plain, x, 4, oracle_index(-1)).lse));
 
     oracle_softmax_backward(probabilities, dy, 4, 2.0, dx); /* dot = 0.125 + 0.5 + 2.5 = 3.125 */
     ck_assert_double_eq(dx[0], 2.0 * 0.125 * (1.0 - 3.125));
@@ -96,15 +100,16 @@ START_TEST(oracle_by_hand) {
     oracle_log_softmax_backward(y, dy, 4, 1.0, dx); /* sum = 15 */
     ck_assert_double_eq_tol(dx[1], 2.0 - 0.25 * 15.0, 1e-14);
     ck_assert_double_eq(dx[3], 8.0);
-    oracle_cross_entropy_gradient(x, 4, 1.0, 2, -100, p, dx);
-    ck_assert_double_eq_tol(dx[2], -0.375, 1e-15);
-    ck_assert_double_eq_tol(dx[1], 0.25, 1e-15);
+    oracle_cross_entropy_gradient(&plain, x, 4, oracle_index(2), NULL, elements);
+    ck_assert_double_eq_tol(elements[2].value, -0.375, 1e-15);
+    ck_assert_double_eq_tol(elements[1].value, 0.25, 1e-15);
 }
 END_TEST
 
 START_TEST(oracle_special_rows) {
     const double inf = (double)INFINITY;
     const double empty[] = {-inf, -inf}, above[] = {1.0, inf}, mixed[] = {inf, (double)NAN}, lowest[] = {-DBL_MAX, -DBL_MAX};
+    const oracle_options plain = ORACLE_OPTIONS_INIT;
     double y[2];
 
     session_count_comparison();
@@ -117,8 +122,8 @@ START_TEST(oracle_special_rows) {
     oracle_log_softmax(empty, 2, 1.0, SMX_EMPTY_ROW_ZERO, y);
     ck_assert(y[0] == -inf && y[1] == -inf);
     ck_assert(oracle_log_sum_exp(empty, 2, 1.0) == -inf && oracle_log_sum_exp(above, 2, 1.0) == inf);
-    ck_assert(isnan(oracle_log_sum_exp(mixed, 2, 1.0)) && isnan(oracle_cross_entropy(empty, 2, 1.0, 0, -100).loss));
-    ck_assert(isnan(oracle_cross_entropy(above, 2, 1.0, 0, -100).loss));
+    ck_assert(isnan(oracle_log_sum_exp(mixed, 2, 1.0)) && isnan(oracle_cross_entropy(&plain, empty, 2, oracle_index(0)).loss));
+    ck_assert(isnan(oracle_cross_entropy(&plain, above, 2, oracle_index(0)).loss));
     oracle_softmax(above, 2, 1.0, SMX_EMPTY_ROW_ZERO, y);
     ck_assert(isnan(y[0]) && isnan(y[1]));
     oracle_softmax(lowest, 2, 1.0, SMX_EMPTY_ROW_NAN, y);
@@ -126,19 +131,128 @@ START_TEST(oracle_special_rows) {
 }
 END_TEST
 
-START_TEST(oracle_means) {
-    const double losses[] = {1.0, 0.0, 4.0};
-    const int64_t targets[] = {3, -100, 900};
+/* All options at once, against formulas written out: three classes with probabilities 1/8, 1/4 and 5/8. */
+START_TEST(oracle_losses_by_hand) {
+    const double x[] = {log(1.0), log(2.0), log(5.0)}, weights[] = {2.0, 0.0, 0.5}, aimed[] = {0.25, 0.5, 0.0};
+    const double to_first = log(8.0), to_last = log(1.6), lse = log(8.0);
+    const oracle_options o = {.smoothing = 0.3, .scale = 1.0, .z_loss = 0.5, .weights = weights, .ignore_index = -100};
+    oracle_element e[3];
+
+    session_count_comparison(); /* a = weights * (0.1 + 0.7 * [j = 2]) */
+    const oracle_loss l = oracle_cross_entropy(&o, x, 3, oracle_index(2));
+    ck_assert_double_eq_tol(l.loss, 0.2 * to_first + 0.4 * to_last + 0.5 * lse * lse, 1e-15);
+    oracle_gradient g = oracle_cross_entropy_gradient(&o, x, 3, oracle_index(2), NULL, e);
+    ck_assert_double_eq_tol(g.pull, 0.6 + lse, 1e-15);
+    ck_assert_double_eq_tol(e[0].value, 0.125 * (0.6 + lse) - 0.2, 1e-15);
+    ck_assert_double_eq_tol(e[1].value, 0.25 * (0.6 + lse), 1e-15);
+    ck_assert_double_eq_tol(e[2].value, 0.625 * (0.6 + lse) - 0.4, 1e-15);
+
+    /* a = weights * (0.1 + 0.7 * aimed) = 0.55, 0, 0.05 */
+    ck_assert_double_eq_tol(oracle_cross_entropy(&o, x, 3, oracle_probabilities(aimed)).loss,
+                            0.55 * to_first + 0.05 * to_last + 0.5 * lse * lse, 1e-15);
+    const double given = lse + log(2.0); /* half of every probability */
+    g = oracle_cross_entropy_gradient(&o, x, 3, oracle_probabilities(aimed), &given, e);
+    ck_assert_double_eq_tol(e[0].value, 0.0625 * (0.6 + given) - 0.55, 1e-15);
+    ck_assert_double_eq_tol(e[2].value, 0.3125 * (0.6 + given) - 0.05, 1e-15);
+
+    ck_assert_double_eq(oracle_nll(&o, x, 3, 2), -0.5 * log(5.0));
+    ck_assert_double_eq(oracle_nll_slope(&o, 3, 2), -0.5);
+    ck_assert(oracle_nll(&o, (const double[]){0.0, (double)-INFINITY, 0.0}, 3, 1) == 0);
+    ck_assert(oracle_nll(&o, x, 3, -100) == 0 && oracle_nll_slope(&o, 3, -100) == 0);
+    ck_assert(isnan(oracle_nll(&o, x, 3, 3)) && oracle_nll_slope(&o, 3, 3) == 0);
+}
+END_TEST
+
+/* Infinite logits: a share of 0 contributes nothing, a softcap makes them finite; and what is not finite stays so. */
+START_TEST(oracle_infinite_logits) {
+    const double inf = (double)INFINITY;
+    const double one[] = {-inf, 1.0, 2.0}, both[] = {-inf, 0.0, inf}, aimed[] = {0.0, 1.0, 0.0}, weights[] = {0.0, 1.0, 1.0};
+    const double finite = log(1.0 + exp(1.0)), infinite_lse = inf, low_lse = -inf;
+    oracle_options o = ORACLE_OPTIONS_INIT;
+    oracle_element e[3];
 
     session_count_comparison();
-    ck_assert_double_eq(oracle_divisor(SMX_REDUCTION_MEAN, targets, 3, -100), 2.0);
-    ck_assert_double_eq(oracle_divisor(SMX_REDUCTION_SUM, targets, 3, -100), 1.0);
+    ck_assert_double_eq_tol(oracle_cross_entropy(&o, one, 3, oracle_index(1)).loss, finite, 1e-15);
+    ck_assert_double_eq_tol(oracle_cross_entropy(&o, one, 3, oracle_probabilities(aimed)).loss, finite, 1e-15);
+    o.smoothing = 0.5;
+    ck_assert(oracle_cross_entropy(&o, one, 3, oracle_index(1)).loss == inf);
+    oracle_cross_entropy_gradient(&o, one, 3, oracle_index(1), NULL, e);
+    ck_assert_double_eq_tol(e[0].value, -0.5 / 3, 1e-15);
+    o.weights = weights;
+    ck_assert(isfinite(oracle_cross_entropy(&o, one, 3, oracle_index(1)).loss));
+
+    o = (oracle_options)ORACLE_OPTIONS_INIT;
+    ck_assert(isnan(oracle_cross_entropy(&o, both, 3, oracle_index(1)).loss));
+    ck_assert(oracle_cross_entropy(&o, both, 3, oracle_index(1)).lse == inf);
+    oracle_cross_entropy_gradient(&o, one, 3, oracle_index(1), &infinite_lse, e);
+    ck_assert(isnan(e[0].value) && isnan(e[1].value) && isnan(e[2].value));
+    oracle_cross_entropy_gradient(&o, one, 3, oracle_index(1), &low_lse, e);
+    ck_assert(isnan(e[0].value) && isnan(e[1].value) && isnan(e[2].value));
+    o.softcap = 2.0; /* u = -2, 0, 2 */
+    const double lse = log(exp(-2.0) + 1.0 + exp(2.0));
+    ck_assert_double_eq_tol(oracle_cross_entropy(&o, both, 3, oracle_index(0)).loss, lse + 2.0, 1e-15);
+    oracle_cross_entropy_gradient(&o, both, 3, oracle_index(1), NULL, e);
+    ck_assert(e[0].value == 0 && e[2].value == 0);
+    ck_assert_double_eq_tol(e[1].value, exp(-lse) - 1.0, 1e-15);
+}
+END_TEST
+
+/* The gradient is the slope of the loss, for every combination of options. The bits of the loop variable choose them. */
+enum { ORACLE_CHOICES = 64 };
+
+START_TEST(oracle_gradients) {
+    enum { CLASSES = 5 };
+    const double weights[CLASSES] = {0.5, 0.0, 2.0, 1.25, 0.75}, step = 1e-5;
+    const unsigned choice = (unsigned)_i;
+    const oracle_options o = {.scale = (choice & 1u) != 0 ? 1.75 : 1.0,
+                              .softcap = (choice & 2u) != 0 ? 3.0 : 0.0,
+                              .smoothing = (choice & 4u) != 0 ? 0.2 : 0.0,
+                              .z_loss = (choice & 8u) != 0 ? 0.125 : 0.0,
+                              .weights = (choice & 16u) != 0 ? weights : NULL,
+                              .ignore_index = -100};
+    generator g = generator_of(choice);
+
+    for (int trials = 0; trials < 10; trials++) {
+        double x[CLASSES], aimed[CLASSES];
+        oracle_element e[CLASSES];
+        for (int j = 0; j < CLASSES; j++) {
+            x[j] = 2 * next_normal(&g);
+            aimed[j] = next_uniform(&g);
+        }
+        const oracle_target target = (choice & 32u) != 0 ? oracle_probabilities(aimed) : oracle_index(trials % CLASSES);
+        session_count_comparison();
+        oracle_cross_entropy_gradient(&o, x, CLASSES, target, NULL, e);
+        for (int j = 0; j < CLASSES; j++) {
+            const double here = x[j];
+            x[j] = here + step;
+            const double above = oracle_cross_entropy(&o, x, CLASSES, target).loss;
+            x[j] = here - step;
+            const double below = oracle_cross_entropy(&o, x, CLASSES, target).loss;
+            x[j] = here;
+            ck_assert_double_eq_tol((above - below) / (2 * step), e[j].value, 2e-9);
+        }
+    }
+}
+END_TEST
+
+START_TEST(oracle_means) {
+    const double losses[] = {1.0, 0.0, 4.0};
+    const int64_t targets[] = {3, -100, 900}; /* the last one is bad where there are 10 columns */
+    const double weights[] = {2, 2, 2, 0.25, 2, 2, 2, 2, 2, 2}, given = 17.0;
+    const oracle_options plain = ORACLE_OPTIONS_INIT, weighted = {.scale = 1.0, .weights = weights, .ignore_index = -100};
+
+    session_count_comparison();
+    ck_assert_double_eq(oracle_divisor(&plain, SMX_REDUCTION_MEAN, targets, 3, 10, NULL), 2.0);
+    ck_assert_double_eq(oracle_divisor(&weighted, SMX_REDUCTION_MEAN, targets, 3, 10, NULL), 1.25);
+    ck_assert_double_eq(oracle_divisor(&weighted, SMX_REDUCTION_MEAN, NULL, 3, 10, NULL), 3.0);
+    ck_assert_double_eq(oracle_divisor(&weighted, SMX_REDUCTION_MEAN, targets, 3, 10, &given), 17.0);
+    ck_assert_double_eq(oracle_divisor(&plain, SMX_REDUCTION_SUM, targets, 3, 10, &given), 1.0);
     ck_assert_double_eq(oracle_reduced_loss(SMX_REDUCTION_MEAN, SMX_EMPTY_MEAN_NAN, losses, 3, 2.0), 2.5);
     ck_assert_double_eq(oracle_reduced_loss(SMX_REDUCTION_SUM, SMX_EMPTY_MEAN_NAN, losses, 3, 1.0), 5.0);
     ck_assert(isnan(oracle_reduced_loss(SMX_REDUCTION_MEAN, SMX_EMPTY_MEAN_NAN, losses, 0, 0.0)));
     ck_assert_double_eq(oracle_reduced_loss(SMX_REDUCTION_MEAN, SMX_EMPTY_MEAN_ZERO, losses, 0, 0.0), 0.0);
-    ck_assert_double_eq(oracle_gradient_factor(3.0, 2.0, 4.0), 6.0);
-    ck_assert_double_eq(oracle_gradient_factor(3.0, 0.0, 4.0), 0.0);
+    ck_assert_double_eq(oracle_gradient_factor(3.0, 2.0), 1.5);
+    ck_assert_double_eq(oracle_gradient_factor(3.0, 0.0), 0.0);
 }
 END_TEST
 
@@ -184,6 +298,9 @@ Suite *suite_oracle(void) {
     tcase_add_test(tcase, type_properties);
     tcase_add_test(tcase, oracle_by_hand);
     tcase_add_test(tcase, oracle_special_rows);
+    tcase_add_test(tcase, oracle_losses_by_hand);
+    tcase_add_test(tcase, oracle_infinite_logits);
+    tcase_add_loop_test(tcase, oracle_gradients, 0, ORACLE_CHOICES);
     tcase_add_test(tcase, oracle_means);
     tcase_add_test(tcase, bounds);
     tcase_add_test(tcase, generated_targets);

@@ -9,16 +9,24 @@
 
 static int compute_capability(void) { return session_handle()->compute_capability; }
 
-/* Without the forward's lse a backward call has to find it, and is planned like a fused one. */
+/* Does the row accept the trial? Asked as a call would ask. */
 static bool should_accept(const smx_plan_row *row, const trial *t) {
-    const bool finds_lse = t->op == SMX_OP_CROSS_ENTROPY_BACKWARD && !t->with_lse;
-    const smxOp_t op = finds_lse ? SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD : t->op;
-    const int64_t cols = t->x.layout.cols;
-    const int bytes = t->x.layout.type == SMX_R_64F ? 8 : 4, operands = op_takes_gradient(op) ? 2 : 1;
-
-    if ((row->work & 1u << op) == 0 || row->min_cc > compute_capability() || cols < row->min_cols) return false;
-    if (row->max_cols >= 0 && cols > row->max_cols) return false;
-    return row->kernel != SMX_KERNEL_ROW_REGISTERS || SMX_ROW_FITS_REGISTERS(row->elements_per_thread, bytes, operands);
+    static const char given[] = "targets";
+    const smxLayout_t *out = op_writes_elements(t->op) ? &t->out.layout : &t->x.layout;
+    const smxLayout_t *aimed = t->probabilities != PROBABILITIES_NONE ? &t->aimed.layout : &t->x.layout;
+    const bool strided = (op_reads_elements(t->op) && smx_is_strided(&t->x.layout)) || smx_is_strided(out) || smx_is_strided(aimed) ||
+                         (op_takes_gradient(t->op) && smx_is_strided(&t->dy.layout));
+    const smx_call call = {.op = t->op,
+                           .rows = layout_rows(&t->x.layout),
+                           .cols = t->x.layout.cols,
+                           .in = {.layout = t->x.layout},
+                           .second = {.name = t->probabilities != PROBABILITIES_NONE ? given : NULL},
+                           .strided = strided,
+                           .label_smoothing = t->smoothing,
+                           .softcap = t->softcap,
+                           .z_loss = t->z_loss,
+                           .lse = t->with_lse ? (void *)(uintptr_t)given : NULL};
+    return smx_plan_accepts(row, &call, compute_capability());
 }
 
 static void check_pinned(const trial *t) {
