@@ -134,8 +134,8 @@ smxStatus_t softmax(const smx_call *call) {
 // The loss of no rows: every bit pattern of ones is a NaN, of zeros a 0.
 smxStatus_t loss_of_nothing(const smx_call &call) {
     if (call.loss == nullptr || call.reduction == SMX_REDUCTION_NONE) return SMX_STATUS_SUCCESS;
-    const bool empty_mean = call.reduction == SMX_REDUCTION_MEAN && call.device_divisor == nullptr;
-    const bool nan = empty_mean && call.empty_mean == SMX_EMPTY_MEAN_NAN;
+    if (call.device_divisor != nullptr) return smx_cuda_sum_losses(call); // only the device knows whether that is 0
+    const bool nan = call.reduction == SMX_REDUCTION_MEAN && call.empty_mean == SMX_EMPTY_MEAN_NAN;
     const size_t bytes = smx_type_bytes(smx_loss_type(call.in.layout.type));
     return check(call.name, "write of the loss", cudaMemsetAsync(call.loss, nan ? 0xff : 0, bytes, call.handle->stream));
 }

@@ -90,7 +90,8 @@ template <class R> smxStatus_t run(const smx_call &call, const R *losses, bool d
     j.divisor = divisor ? reinterpret_cast<double *>(workspace + at.divisor) : nullptr;
     j.loss = static_cast<R *>(call.loss);
     const int64_t wanted = (call.rows + threads * rows_per_thread - 1) / (threads * rows_per_thread);
-    return launch(call, kernel<R>, wanted < SMX_LOSS_PARTIALS ? wanted : SMX_LOSS_PARTIALS, threads, j);
+    const int64_t most = wanted < SMX_LOSS_PARTIALS ? wanted : SMX_LOSS_PARTIALS;
+    return launch(call, kernel<R>, most > 0 ? most : 1, threads, j);
 }
 
 } // namespace smx::loss_sum

@@ -192,6 +192,7 @@ size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows) {
 size_t smx_workspace_of_call(const smx_call *call) {
     const bool sums_losses = call->loss != NULL && call->reduction != SMX_REDUCTION_NONE;
     const bool needs_divisor = call->out.data != NULL && smx_counts_divisor(call);
-    if (call->rows == 0 || (!sums_losses && !needs_divisor)) return 0;
+    if (call->rows == 0 && call->device_divisor == NULL) return 0;
+    if (!sums_losses && !needs_divisor) return 0;
     return smx_workspace_bytes(sums_losses ? call->op : SMX_OP_CROSS_ENTROPY_BACKWARD, call->in.layout.type, call->rows);
 }
