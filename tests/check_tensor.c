@@ -117,12 +117,19 @@ bool tensor_surroundings_changed(const tensor *t, int64_t *byte) {
         return changed || bytes_differ(&t->memory, end, t->memory.bytes, byte);
     }
 
-    unsigned char *owned = calloc(t->memory.bytes, 1);
-    ck_assert_ptr_nonnull(owned);
+    unsigned char *expected = allocate(t->memory.bytes); /* as before, but for the elements */
+    memcpy(expected, t->memory.before, t->memory.bytes);
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t j = 0; j < l->cols; j++) memset(owned + place_of(t, r, j), 1, width);
-    for (size_t i = 0; i < t->memory.bytes && !changed; i++)
-        if (!owned[i]) changed = bytes_differ(&t->memory, i, i + 1, byte);
-    free(owned);
+        for (int64_t j = 0; j < l->cols; j++) {
+            const size_t place = place_of(t, r, j);
+            memcpy(expected + place, t->memory.after + place, width);
+        }
+    changed = memcmp(expected, t->memory.after, t->memory.bytes) != 0;
+    for (size_t i = 0; i < t->memory.bytes && changed; i++)
+        if (expected[i] != t->memory.after[i]) {
+            *byte = (int64_t)i - (int64_t)t->memory.first;
+            break;
+        }
+    free(expected);
     return changed;
 }

@@ -21,6 +21,7 @@ Suite *suite_determinism(void);
 Suite *suite_notebook(void);
 Suite *suite_gradients(void);
 Suite *suite_oracle(void);
+Suite *suite_axis(void);
 Suite *suite_loss_options(void);
 Suite *suite_loss_matrix(void);
 Suite *suite_nll(void);

@@ -4,40 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_plan.h"
 #include "check_sweeps.h"
 #include "suites.h"
-
-static int compute_capability(void) { return session_handle()->compute_capability; }
-
-/* Does the row accept the trial? Asked as a call would ask. */
-static bool should_accept(const smx_plan_row *row, const trial *t) {
-    static const char given[] = "targets";
-    const smxLayout_t *out = op_writes_elements(t->op) ? &t->out.layout : &t->x.layout;
-    const smxLayout_t *aimed = t->probabilities != PROBABILITIES_NONE ? &t->aimed.layout : &t->x.layout;
-    const bool strided = (op_reads_elements(t->op) && smx_is_strided(&t->x.layout)) || smx_is_strided(out) || smx_is_strided(aimed) ||
-                         (op_takes_gradient(t->op) && smx_is_strided(&t->dy.layout));
-    const smx_call call = {.op = t->op,
-                           .rows = layout_rows(&t->x.layout),
-                           .cols = t->x.layout.cols,
-                           .in = {.layout = t->x.layout},
-                           .second = {.name = t->probabilities != PROBABILITIES_NONE ? given : NULL},
-                           .strided = strided,
-                           .label_smoothing = t->smoothing,
-                           .softcap = t->softcap,
-                           .z_loss = t->z_loss,
-                           .lse = t->with_lse ? (void *)(uintptr_t)given : NULL};
-    return smx_plan_accepts(row, &call, compute_capability());
-}
-
-static void check_pinned(const trial *t) {
-    if (should_accept(smx_plan_table_row(t->plan_row), t)) {
-        check_trial(t);
-        return;
-    }
-    trial refused = *t;
-    refused.x.layout.outer = refused.dy.layout.outer = refused.out.layout.outer = 1;
-    check_refused_trial(&refused, SMX_STATUS_NOT_SUPPORTED);
-}
 
 /* Aligned, and with everything somewhere else, now and then in place. */
 static void check_pinned_both_ways(trial t) {
@@ -71,7 +40,16 @@ START_TEST(every_row_of_the_table) {
             if (op == SMX_OP_CROSS_ENTROPY_BACKWARD) {
                 t.with_lse = false;
                 check_pinned_both_ways(t);
+                t.with_lse = i % 2 == 0;
             }
+            if (!op_is_loss(op) || op_is_nll(op)) continue;
+            if (i % 3 == 0) /* a loss in its general form, for which other rows of the table may be there */
+                t.probabilities = PROBABILITIES_SOFT;
+            else
+                t.smoothing = 0.1f;
+            t.softcap = i % 3 == 1 ? 25.0f : 0.0f;
+            t.with_weights = i % 2 == 0;
+            check_pinned_both_ways(t);
         }
     }
 }
@@ -99,17 +77,20 @@ START_TEST(hard_values_in_every_row) {
 }
 END_TEST
 
-/* A row that nothing can use would never be tried. */
+/* A row that nothing can use would never be tried: an operation, on rows that lie together or apart, in its plain or general form. */
 START_TEST(every_row_accepts_something) {
     const smx_plan_row *row = smx_plan_table_row(_i);
     int accepted = 0;
 
-    for (int op = 0; op < OPERATIONS; op++) {
-        const trial t = trial_of((smxOp_t)op, SMX_R_32F, 1, row->min_cols > 0 ? row->min_cols : 1);
-        accepted += should_accept(row, &t);
-    }
+    for (int op = 0; op < OPERATIONS; op++)
+        for (int form = 0; form < 4; form++) {
+            trial t = trial_of((smxOp_t)op, SMX_R_32F, 2, row->min_cols > 1 ? row->min_cols : 2);
+            t.smoothing = form % 2 == 0 ? 0.0f : 0.1f;
+            if (form >= 2) t.x.layout.colStride = t.out.layout.colStride = t.dy.layout.colStride = 2;
+            accepted += plan_row_accepts(row, &t);
+        }
     session_count_comparison();
-    ck_assert_msg(accepted > 0 || row->min_cc > compute_capability(), "row %d of the plan table accepts nothing", _i);
+    ck_assert_msg(accepted > 0 || row->min_cc > session_handle()->compute_capability, "row %d of the plan table accepts nothing", _i);
 }
 END_TEST
 
