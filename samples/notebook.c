@@ -1,4 +1,4 @@
-/* Small softmaxes and cross-entropies as one works them out in a notebook, with the answers they should have.
+/* Small softmaxes and losses as one works them out in a notebook, with the answers they should have.
  * On the GPU if there is one, else on the CPU: the calls are the same. */
 #include <math.h>
 #include <stdbool.h>
@@ -81,6 +81,26 @@ static void cross_entropies(smxHandle_t handle) {
     cross_entropy(handle, "cross-entropy, 3 x 4", 3, 4, three_by_four, (const int32_t[]){0, 2, 3}, 0.4229861, 7);
 }
 
+/* The loss of log-probabilities that are there already. */
+static void nll(smxHandle_t handle) {
+    enum { ROWS = 4, CLASSES = 3 };
+    static const float log_probabilities[] = {-0.5f, -1.0f, -2.0f, -0.1f, -2.0f, -0.9f, -1.5f, -0.2f, -1.3f, -0.3f, -0.8f, -0.5f};
+    static const int32_t labels[ROWS] = {0, 2, 1, 0};
+    const smxLayout_t layout = smxRowMajor(SMX_R_32F, ROWS, CLASSES);
+    void *x = to_backend(handle, log_probabilities, sizeof log_probabilities);
+    void *t = to_backend(handle, labels, sizeof labels);
+    void *loss;
+    float got;
+
+    const smxTargets_t targets = smxIndexTargets(SMX_R_32I, t);
+    check(smxMalloc(handle, &loss, sizeof got));
+    check(smxNllLossForward(handle, NULL, &layout, x, &targets, loss));
+    from_backend(handle, &got, loss, sizeof got);
+    check(smxFree(handle, x));
+    check(smxFree(handle, t));
+    compare("nll, 4 x 3", got, 0.475, 7); /* (0.5 + 0.9 + 0.2 + 0.3) / 4 */
+}
+
 int main(void) {
     smxHandle_t handle;
     smxBackend_t backend;
@@ -90,6 +110,7 @@ int main(void) {
 
     softmax_of_three_scores(handle);
     cross_entropies(handle);
+    nll(handle);
 
     check(smxDestroy(handle));
     puts(all_right ? "PASSED" : "FAILED");

@@ -22,6 +22,7 @@ Suite *suite_notebook(void);
 Suite *suite_gradients(void);
 Suite *suite_oracle(void);
 Suite *suite_axis(void);
+Suite *suite_defects(void);
 Suite *suite_loss_options(void);
 Suite *suite_loss_matrix(void);
 Suite *suite_nll(void);

@@ -85,6 +85,32 @@ START_TEST(cross_entropy_of_four_classes) {
 }
 END_TEST
 
+START_TEST(nll_of_four_samples) {
+    const float x[] = {-0.5f, -1.0f, -2.0f, -0.1f, -2.0f, -0.9f, -1.5f, -0.2f, -1.3f, -0.3f, -0.8f, -0.5f};
+    const int64_t labels[] = {0, 2, 1, 0};
+    const smxLayout_t layout = smxRowMajor(SMX_R_32F, 4, 3);
+    buffer in, indices, loss, dx;
+    const void *from = on_backend(&in, x, sizeof x);
+    const smxTargets_t targets = smxIndexTargets(SMX_R_64I, on_backend(&indices, labels, sizeof labels));
+    void *to = on_backend(&loss, NULL, sizeof(float)), *gradient = on_backend(&dx, NULL, sizeof x);
+
+    session_count_comparison();
+    require_success(smxNllLossForward(session_handle(), NULL, &layout, from, &targets, to), "smxNllLossForward");
+    buffer_download(&loss);
+    ck_assert_double_eq_tol(load_element(SMX_R_32F, loss.after + loss.first), 0.475, 1e-7);
+
+    session_count_comparison();
+    require_success(smxNllLossBackward(session_handle(), NULL, &layout, &targets, NULL, &layout, gradient), "smxNllLossBackward");
+    buffer_download(&dx);
+    for (int64_t i = 0; i < 12; i++)
+        ck_assert_double_eq(load_element(SMX_R_32F, dx.after + dx.first + (size_t)i * sizeof(float)), labels[i / 3] == i % 3 ? -0.25 : 0.0);
+    buffer_free(&in);
+    buffer_free(&indices);
+    buffer_free(&loss);
+    buffer_free(&dx);
+}
+END_TEST
+
 Suite *suite_notebook(void) {
     Suite *suite = suite_create("notebook");
     TCase *tcase = session_case("notebook");
@@ -94,6 +120,7 @@ Suite *suite_notebook(void) {
     tcase_add_test(tcase, cross_entropy_of_two_samples);
     tcase_add_test(tcase, cross_entropy_of_one_sample);
     tcase_add_test(tcase, cross_entropy_of_four_classes);
+    tcase_add_test(tcase, nll_of_four_samples);
     suite_add_tcase(suite, tcase);
     return suite;
 }
