@@ -31,15 +31,15 @@ static double R(counted_divisor)(const R(loss_rule) * l) {
     return sum;
 }
 
+/* Where row losses go: to the caller, or to the workspace, which there is none of for no rows. */
+static REAL *R(row_losses_of)(const smx_call *call) {
+    if (call->loss == NULL || call->rows == 0) return NULL;
+    if (call->reduction == SMX_REDUCTION_NONE) return call->loss;
+    return (REAL *)((char *)call->workspace + smx_loss_workspace_of(call->in.layout.type, call->rows).row_losses);
+}
+
 static R(loss_rule) R(loss_rule_of)(const smx_call *call) {
-    REAL *scratch = (REAL *)((char *)call->workspace + smx_loss_workspace_of(call->in.layout.type, call->rows).row_losses);
-    R(loss_rule)
-    l = {.call = call,
-         .losses = call->loss == NULL                      ? NULL
-                   : call->reduction == SMX_REDUCTION_NONE ? call->loss
-                                                           : scratch,
-         .weights = call->class_weights,
-         .divisor = 1};
+    R(loss_rule) l = {.call = call, .losses = R(row_losses_of)(call), .weights = call->class_weights, .divisor = 1};
     if (call->reduction != SMX_REDUCTION_MEAN) return l;
     if (call->device_divisor != NULL)
         l.divisor = (double)*(const REAL *)call->device_divisor;
