@@ -21,11 +21,13 @@
 
 /* The version of this header; smxGetVersion() is that of the library in use. */
 #define SMX_VERSION_MAJOR 0
-#define SMX_VERSION_MINOR 1
-#define SMX_VERSION_PATCH 0
+#define SMX_VERSION_MINOR 1 /* counts additions; changes of the API too while the major version is 0 */
+#define SMX_VERSION_PATCH 0 /* counts corrections */
+/* The three in one number that can be compared, as smxGetVersion() gives it. */
 #define SMX_VERSION (SMX_VERSION_MAJOR * 10000 + SMX_VERSION_MINOR * 100 + SMX_VERSION_PATCH)
 
 #ifndef SMX_API
+/* Marks the functions of the API; the build of the library makes it export them. */
 #define SMX_API
 #endif
 
@@ -36,18 +38,24 @@ extern "C" {
 typedef struct CUstream_st *cudaStream_t; /* the same declaration as CUDA's own */
 typedef struct smxContext *smxHandle_t;   /* opaque: backend, device, stream, workspace */
 
+/* What every call returns; smxGetLastErrorMessage() says more. */
 typedef enum smxStatus_t {
-    SMX_STATUS_SUCCESS = 0,
+    SMX_STATUS_SUCCESS = 0,             /* done, or enqueued */
     SMX_STATUS_NOT_INITIALIZED = 1,     /* the handle is NULL */
     SMX_STATUS_INVALID_VALUE = 2,       /* the call can never be right; the message names argument and numbers */
     SMX_STATUS_NOT_SUPPORTED = 3,       /* right, but not in this build, on this device or for this type */
     SMX_STATUS_WORKSPACE_TOO_SMALL = 4, /* the message names the bytes needed */
-    SMX_STATUS_ALLOC_FAILED = 5,
-    SMX_STATUS_EXECUTION_FAILED = 6, /* the CUDA runtime refused; the message carries its error */
-    SMX_STATUS_INTERNAL_ERROR = 7
+    SMX_STATUS_ALLOC_FAILED = 5,        /* no memory; the message names the bytes */
+    SMX_STATUS_EXECUTION_FAILED = 6,    /* the CUDA runtime refused; the message carries its error */
+    SMX_STATUS_INTERNAL_ERROR = 7       /* a defect of smx */
 } smxStatus_t;
 
-typedef enum smxBackend_t { SMX_BACKEND_AUTO = 0, SMX_BACKEND_CUDA = 1, SMX_BACKEND_CPU = 2 } smxBackend_t;
+/* Where a handle computes. */
+typedef enum smxBackend_t {
+    SMX_BACKEND_AUTO = 0, /* to ask for: CUDA if there is a usable device, else the CPU */
+    SMX_BACKEND_CUDA = 1, /* the NVIDIA GPU that is current when the handle is created */
+    SMX_BACKEND_CPU = 2   /* the calling thread and OpenMP's */
+} smxBackend_t;
 
 /* Element types. The values equal cudaDataType_t's, so either converts to the other by a cast. */
 typedef enum smxDataType_t {
@@ -60,29 +68,43 @@ typedef enum smxDataType_t {
     SMX_R_64I = 24   /* int64_t, targets only */
 } smxDataType_t;
 
+/* What becomes of the losses of the rows. */
 typedef enum smxReduction_t {
     SMX_REDUCTION_MEAN = 0, /* sum over the rows / divisor: see the loss calls */
-    SMX_REDUCTION_SUM = 1,
-    SMX_REDUCTION_NONE = 2 /* one loss per row */
+    SMX_REDUCTION_SUM = 1,  /* sum over the rows */
+    SMX_REDUCTION_NONE = 2  /* one loss per row */
 } smxReduction_t;
 
 /* How a row is held: AUTO asks the plan table; RESIDENT keeps it on the chip (read once); ONLINE streams it with the online
  * (max, sum) update. The CPU backend gives the same answer for all three. */
-typedef enum smxAlgorithm_t { SMX_ALGORITHM_AUTO = 0, SMX_ALGORITHM_RESIDENT = 1, SMX_ALGORITHM_ONLINE = 2 } smxAlgorithm_t;
+typedef enum smxAlgorithm_t {
+    SMX_ALGORITHM_AUTO = 0,     /* the plan table decides */
+    SMX_ALGORITHM_RESIDENT = 1, /* NOT_SUPPORTED where a row is too long for it */
+    SMX_ALGORITHM_ONLINE = 2    /* rows of any length */
+} smxAlgorithm_t;
 /* The softmax of a row of only -inf: NaN as in PyTorch, or probability 0 for every entry (log-probability -inf). */
-typedef enum smxEmptyRow_t { SMX_EMPTY_ROW_NAN = 0, SMX_EMPTY_ROW_ZERO = 1 } smxEmptyRow_t;
+typedef enum smxEmptyRow_t {
+    SMX_EMPTY_ROW_NAN = 0, /* NaN everywhere in the row */
+    SMX_EMPTY_ROW_ZERO = 1 /* 0, or -inf for the log-softmax, everywhere in the row */
+} smxEmptyRow_t;
 /* The mean loss when its divisor is 0 (all targets ignored, or of weight 0): NaN as in PyTorch, or 0. The gradient is zero in both
  * cases. */
-typedef enum smxEmptyMean_t { SMX_EMPTY_MEAN_NAN = 0, SMX_EMPTY_MEAN_ZERO = 1 } smxEmptyMean_t;
+typedef enum smxEmptyMean_t {
+    SMX_EMPTY_MEAN_NAN = 0, /* the loss is NaN */
+    SMX_EMPTY_MEAN_ZERO = 1 /* the loss is 0 */
+} smxEmptyMean_t;
 
 /* Where the rows of a tensor lie. Element j (0 <= j < cols) of row (o, i), 0 <= o < outer, 0 <= i < inner, is found at
  * o * outerStride + j * colStride + i. Row number r = o * inner + i; there are outer * inner rows. A row-major matrix has
  * inner = 1 and colStride = 1; its rows may be padded (outerStride > cols), and padding is neither read nor written.
  * Pointers must be aligned to the element size, nothing more. */
 typedef struct smxLayout_t {
-    smxDataType_t type;
-    int64_t outer, cols, inner;
-    int64_t outerStride, colStride;
+    smxDataType_t type;  /* of the elements */
+    int64_t outer;       /* how many o there are, >= 0 */
+    int64_t cols;        /* elements of a row */
+    int64_t inner;       /* how many i there are, >= 0 */
+    int64_t outerStride; /* elements from (o, i) to (o + 1, i) */
+    int64_t colStride;   /* elements from an element of a row to the next */
 } smxLayout_t;
 
 /* A dense row-major matrix of rows x cols; set outerStride afterwards for padded rows. */
@@ -94,27 +116,31 @@ SMX_API smxStatus_t smxAlongAxis(smxDataType_t type, int ndim, const int64_t *di
 /* Targets of a loss: one index per row (int32, int64 or uint8, dense, in row order), or one probability per logit, in the floating types
  * that may be mixed with the logits' and at the strides given here. Probabilities are taken as they are: they need not sum to 1. */
 typedef struct smxTargets_t {
-    smxDataType_t type;             /* integer type: indices; floating type: probabilities */
-    const void *data;               /* memory of the backend */
-    int64_t outerStride, colStride; /* probabilities only: as in the layout of the logits */
+    smxDataType_t type;  /* integer type: indices; floating type: probabilities */
+    const void *data;    /* memory of the backend */
+    int64_t outerStride; /* probabilities only: as in the layout of the logits */
+    int64_t colStride;   /* probabilities only: as in the layout of the logits */
 } smxTargets_t;
+/* One class index per row: `type` is SMX_R_32I, SMX_R_64I or SMX_R_8U, which the loss calls check. */
 SMX_API smxTargets_t smxIndexTargets(smxDataType_t type, const void *data);
+/* One probability per logit, of the type and at the strides of `layout`; the loss calls check them. */
 SMX_API smxTargets_t smxProbabilityTargets(const smxLayout_t *layout, const void *data);
 
 /* Options structures begin with their size and grow at the end; initialise them with their macro. */
 typedef struct smxSoftmaxOptions_t {
-    size_t size;
-    float scale; /* inverse temperature, finite and > 0: softmax(scale * x) */
-    smxAlgorithm_t algorithm;
-    smxEmptyRow_t emptyRow;
+    size_t size;              /* of this structure, bytes */
+    float scale;              /* inverse temperature, finite and > 0: softmax(scale * x) */
+    smxAlgorithm_t algorithm; /* how rows are held */
+    smxEmptyRow_t emptyRow;   /* what rows of only -inf give */
 } smxSoftmaxOptions_t;
+/* The defaults, for smxSoftmaxOptions_t options = SMX_SOFTMAX_OPTIONS_INIT: scale 1, AUTO, NaN. */
 #define SMX_SOFTMAX_OPTIONS_INIT \
     { sizeof(smxSoftmaxOptions_t), 1.0f, SMX_ALGORITHM_AUTO, SMX_EMPTY_ROW_NAN }
 
 /* Every option may be combined with every other; the loss calls say what they mean together. */
 typedef struct smxCrossEntropyOptions_t {
-    size_t size;
-    smxReduction_t reduction;
+    size_t size;               /* of this structure, bytes */
+    smxReduction_t reduction;  /* mean, sum, or none: one loss per row */
     int64_t ignoreIndex;       /* index targets: rows with this target have loss 0 and gradient 0, and leave the divisor of the mean */
     float labelSmoothing;      /* e in [0, 1]: the target becomes (1 - e) * target + e / cols */
     float zLoss;               /* z >= 0, finite: adds z * lse^2 to the loss of a row */
@@ -122,9 +148,10 @@ typedef struct smxCrossEntropyOptions_t {
     float logitScale;          /* s > 0, finite: the logits become s * x */
     const void *classWeights;  /* NULL (all 1), or cols values of the loss type, memory of the backend */
     const void *deviceDivisor; /* NULL, or one value of the loss type, memory of the backend, that replaces the divisor of the mean */
-    smxEmptyMean_t emptyMean;
-    smxAlgorithm_t algorithm;
+    smxEmptyMean_t emptyMean;  /* the mean loss when its divisor is 0 */
+    smxAlgorithm_t algorithm;  /* how rows are held */
 } smxCrossEntropyOptions_t;
+/* The defaults: mean, rows with target -100 ignored, no smoothing, z-loss, softcap or weights, logit scale 1, AUTO, NaN. */
 #define SMX_CROSS_ENTROPY_OPTIONS_INIT                                                                                      \
     {                                                                                                                       \
         sizeof(smxCrossEntropyOptions_t), SMX_REDUCTION_MEAN, -100, 0.0f, 0.0f, 0.0f, 1.0f, NULL, NULL, SMX_EMPTY_MEAN_NAN, \
@@ -140,12 +167,14 @@ SMX_API smxStatus_t smxCreate(smxHandle_t *handle);
 SMX_API smxStatus_t smxCreateWithBackend(smxHandle_t *handle, smxBackend_t backend);
 /* Waits for the handle's work and frees what it owns. NULL is fine. */
 SMX_API smxStatus_t smxDestroy(smxHandle_t handle);
+/* The backend that the handle has, never AUTO. */
 SMX_API smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend);
 /* The stream that later calls enqueue on; NULL is the default stream. It has to live until smxDestroy or the next smxSetStream. Calls of
  * one handle share its scratch memory, so later work on the new stream is made to wait for what the handle has enqueued on the old one;
  * where one of the two is being captured, and between graphs captured from one handle, keeping that order is up to the caller.
  * The CPU backend remembers the stream and does not use it. */
 SMX_API smxStatus_t smxSetStream(smxHandle_t handle, cudaStream_t stream);
+/* The stream given to smxSetStream, NULL before. */
 SMX_API smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream);
 /* Waits until the work enqueued on the handle's stream is done. */
 SMX_API smxStatus_t smxSynchronize(smxHandle_t handle);
@@ -154,9 +183,11 @@ SMX_API smxStatus_t smxSynchronize(smxHandle_t handle);
 
 /* Memory of the backend, aligned to at least 256 bytes. bytes = 0 gives NULL. ALLOC_FAILED names the bytes. */
 SMX_API smxStatus_t smxMalloc(smxHandle_t handle, void **pointer, size_t bytes);
+/* Frees what smxMalloc gave, on a handle of the same backend and device. Work on it has to be done. NULL is fine. */
 SMX_API smxStatus_t smxFree(smxHandle_t handle, void *pointer);
-/* Host memory for fast copies: pinned on CUDA, ordinary on the CPU. */
+/* Host memory for fast copies: pinned on CUDA, ordinary on the CPU. bytes = 0 gives NULL. ALLOC_FAILED names the bytes. */
 SMX_API smxStatus_t smxMallocHost(smxHandle_t handle, void **pointer, size_t bytes);
+/* Frees what smxMallocHost gave, on a handle of the same backend. Copies of it have to be done. NULL is fine. */
 SMX_API smxStatus_t smxFreeHost(smxHandle_t handle, void *pointer);
 /* Copies in stream order between any two of: host memory, memory of the backend. */
 SMX_API smxStatus_t smxMemcpyAsync(smxHandle_t handle, void *destination, const void *source, size_t bytes);
@@ -169,7 +200,7 @@ SMX_API smxStatus_t smxSetWorkspace(smxHandle_t handle, void *workspace, size_t 
 
 /* ---- status ------------------------------------------------------------------------------------------------------- */
 
-SMX_API const char *smxGetStatusString(smxStatus_t status); /* never NULL */
+SMX_API const char *smxGetStatusString(smxStatus_t status); /* the status in words, never NULL */
 /* What went wrong in this thread's last failing call, never NULL; "" before the first failure. */
 SMX_API const char *smxGetLastErrorMessage(void);
 SMX_API int smxGetVersion(void); /* major * 10000 + minor * 100 + patch */
@@ -220,6 +251,7 @@ SMX_API smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *
  * the upstream gradient, or one per row with REDUCTION_NONE. All three dense, fp32 (fp64 for fp64 logits). dx may be x with the same
  * layout. -------------------------------------------------------------------------------------------------------------- */
 
+/* The loss l of every row, summed up as options->reduction says; lse for the backward call. */
 SMX_API smxStatus_t smxCrossEntropyForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                            const void *x, const smxTargets_t *targets, void *loss, void *lse);
 /* dx_j = gradLoss / divisor * dl/dx_j. lse: what the forward call wrote, or NULL to have it recomputed; p is exp(u - lse), so an lse of
@@ -247,17 +279,18 @@ SMX_API smxStatus_t smxNllLossBackward(smxHandle_t handle, const smxCrossEntropy
 
 /* ---- planning ----------------------------------------------------------------------------------------------------- */
 
+/* The operations, each with one call. */
 typedef enum smxOp_t {
-    SMX_OP_SOFTMAX_FORWARD,
-    SMX_OP_SOFTMAX_BACKWARD,
-    SMX_OP_LOG_SOFTMAX_FORWARD,
-    SMX_OP_LOG_SOFTMAX_BACKWARD,
-    SMX_OP_LOG_SUM_EXP,
-    SMX_OP_CROSS_ENTROPY_FORWARD,
-    SMX_OP_CROSS_ENTROPY_BACKWARD,
-    SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD,
-    SMX_OP_NLL_LOSS_FORWARD,
-    SMX_OP_NLL_LOSS_BACKWARD
+    SMX_OP_SOFTMAX_FORWARD,                /* smxSoftmaxForward */
+    SMX_OP_SOFTMAX_BACKWARD,               /* smxSoftmaxBackward */
+    SMX_OP_LOG_SOFTMAX_FORWARD,            /* smxLogSoftmaxForward */
+    SMX_OP_LOG_SOFTMAX_BACKWARD,           /* smxLogSoftmaxBackward */
+    SMX_OP_LOG_SUM_EXP,                    /* smxLogSumExp */
+    SMX_OP_CROSS_ENTROPY_FORWARD,          /* smxCrossEntropyForward */
+    SMX_OP_CROSS_ENTROPY_BACKWARD,         /* smxCrossEntropyBackward */
+    SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD, /* smxCrossEntropyForwardBackward */
+    SMX_OP_NLL_LOSS_FORWARD,               /* smxNllLossForward */
+    SMX_OP_NLL_LOSS_BACKWARD               /* smxNllLossBackward */
 } smxOp_t;
 /* Bytes of workspace that a call of this operation on this layout needs at most, whatever its options. */
 SMX_API smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes);
