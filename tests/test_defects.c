@@ -353,19 +353,42 @@ START_TEST(zero_times_infinity) {
     ck_assert_double_eq_tol(loss_of(&run, 0), 0.625 * (lse - 1.0) + 0.25 * (lse - 3.0), 1e-14);
     trial_release(&run);
 
-    set_target((trial_prepare(&run, &t), &run), 0, 0); /* a target of weight 0 on a masked logit: only smoothing is left */
-    set_logits(&run, 0, x);
-    set_weights(&run, weights);
-    call(&run);
-    ck_assert(isnan(loss_of(&run, 0)));
-    trial_release(&run);
-    t.reduction = SMX_REDUCTION_SUM;
-    set_target((trial_prepare(&run, &t), &run), 0, 0);
-    set_logits(&run, 0, x);
-    set_weights(&run, weights);
-    call(&run);
-    ck_assert_double_eq_tol(loss_of(&run, 0), 0.125 * (lse - 1.0) + 0.25 * (lse - 3.0), 1e-14);
-    trial_release(&run);
+    for (int i = 0; i < 4; i++) { /* now a target of weight 0 that is masked */
+        t.reduction = i % 2 == 0 ? SMX_REDUCTION_MEAN : SMX_REDUCTION_SUM;
+        t.smoothing = i < 2 ? 0.5f : 0.0f;
+        trial_prepare(&run, &t);
+        set_logits(&run, 0, x);
+        set_target(&run, 0, 0);
+        set_weights(&run, weights);
+        call(&run);
+        const double of_smoothing = i < 2 ? 0.125 * (lse - 1.0) + 0.25 * (lse - 3.0) : 0.0;
+        if (t.reduction == SMX_REDUCTION_MEAN) /* nothing to divide by */
+            ck_assert(isnan(loss_of(&run, 0)));
+        else
+            ck_assert_double_eq_tol(loss_of(&run, 0), of_smoothing, 1e-14);
+        trial_release(&run);
+    }
+}
+END_TEST
+
+/* Probabilities are taken as they are: a negative one counts, NaN stays in its row. */
+START_TEST(probabilities_that_are_none) {
+    const double nan_first[] = {(double)NAN, 0.5, 0.5}, nan_last[] = {0.25, 0.75, (double)NAN}, negative[] = {-0.5, 2.0, -0.25};
+
+    for (int op = SMX_OP_CROSS_ENTROPY_FORWARD; op <= SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD; op++) {
+        trial t = trial_of((smxOp_t)op, floating_types[_i], 5, 3);
+        trial_run run;
+        t.probabilities = PROBABILITIES_SOFT;
+        t.reduction = SMX_REDUCTION_NONE;
+        trial_prepare(&run, &t);
+        tensor_store_row(&run.aimed, 0, nan_first);
+        tensor_store_row(&run.aimed, 2, negative);
+        tensor_store_row(&run.aimed, 4, nan_last);
+        buffer_upload(&run.aimed.memory);
+        call(&run);
+        if (op_writes_loss(t.op)) ck_assert(isnan(loss_of(&run, 0)) && isfinite(loss_of(&run, 2)) && isnan(loss_of(&run, 4)));
+        trial_release(&run);
+    }
 }
 END_TEST
 
@@ -457,6 +480,7 @@ Suite *suite_defects(void) {
     tcase_add_loop_test(tcase, transposed_logits, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, padded_vocabulary, 0, FLOATING_TYPES);
     tcase_add_test(tcase, zero_times_infinity);
+    tcase_add_loop_test(tcase, probabilities_that_are_none, 0, FLOATING_TYPES);
     tcase_add_test(tcase, divisor_of_weights_smoothing_and_ignored_rows);
     tcase_add_loop_test(tcase, nothing_to_divide_by, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, the_same_bits_every_time, 0, FLOATING_TYPES);

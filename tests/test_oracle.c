@@ -269,6 +269,26 @@ START_TEST(bounds) {
     ck_assert(accuracy_accepts(single, not_a_number, not_a_number, 1.0) && !accuracy_accepts(single, not_a_number, 0.0, 1e9));
     ck_assert(!accuracy_accepts(single, 0.0, not_a_number, 1e9) && !accuracy_accepts(single, inf, -inf, 1.0));
     ck_assert(accuracy_accepts(single, inf, inf, 0.0) && !accuracy_accepts(single, 1e30, inf, 1.0));
+
+    /* a plain loss is good to 1e-6 of it, weights and smoothing add up, a softcap and z-loss add theirs */
+    const double x[] = {0.0, 4.0}, weights[] = {0.5, 2.0};
+    oracle_options o = ORACLE_OPTIONS_INIT;
+    oracle_element e[2];
+    oracle_loss l = oracle_cross_entropy(&o, x, 2, oracle_index(0));
+    ck_assert_double_eq_tol(bound_loss(single, &l), 1e-6 * l.loss, 1e-15);
+    l = oracle_cross_entropy(&o, x, 2, oracle_index(1));
+    ck_assert_double_eq_tol(bound_loss(single, &l), 1e-6, 1e-15);
+    o.weights = weights;
+    l = oracle_cross_entropy(&o, x, 2, oracle_index(1));
+    ck_assert_double_eq_tol(bound_loss(single, &l), 2e-6, 1e-15);
+    o.z_loss = 0.5;
+    l = oracle_cross_entropy(&o, x, 2, oracle_index(1));
+    ck_assert_double_eq_tol(bound_loss(single, &l), 1e-6 * (2.0 + 0.5 * l.lse * l.lse), 1e-14);
+    const oracle_gradient g = oracle_cross_entropy_gradient(&o, x, 2, oracle_index(1), NULL, e);
+    ck_assert(
+        accuracy_accepts(single, e[1].value, e[1].value * (1 + 3e-7), bound_cross_entropy_gradient(single, 1.0, &g, &e[1], 0.5, 1.0)));
+    ck_assert(
+        !accuracy_accepts(single, e[1].value, e[1].value * (1 + 6e-6), bound_cross_entropy_gradient(single, 1.0, &g, &e[1], 0.5, 1.0)));
     ck_assert(accuracy_accepts(half, 1e5, inf, 1.0) && !accuracy_accepts(half, 1e5, -inf, 1.0) && !accuracy_accepts(half, 6e4, inf, 16.0));
 }
 END_TEST

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_layouts.h"
 #include "check_plan.h"
 #include "check_sweeps.h"
 #include "suites.h"
@@ -133,7 +134,8 @@ START_TEST(descriptions) {
 
     for (size_t k = 0; k < FLOATING_TYPES; k++) {
         for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-            const smxLayout_t layout = smxRowMajor(floating_types[k], 17, columns[i]);
+            smxLayout_t layout = smxRowMajor(floating_types[k], 17, columns[i]);
+            if (i % 2 == 1) layout.colStride = layout.inner = 17, layout.outer = 1; /* 17 rows beside each other */
             memset(first, 'x', sizeof first);
             describe((smxOp_t)_i, &layout, first);
             describe((smxOp_t)_i, &layout, second);
@@ -186,6 +188,8 @@ START_TEST(workspace_sizes_suffice) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (int reduction = SMX_REDUCTION_MEAN; reduction <= SMX_REDUCTION_NONE; reduction++) {
             trial t = trial_of((smxOp_t)_i, i % 2 == 0 ? SMX_R_32F : SMX_R_64F, rows[i], 11);
+            const smxLayout_t beside = layout_arranged(ARRANGED_DENSE, t.x.layout.type, 1, 11, rows[i]);
+            if (reduction == SMX_REDUCTION_SUM && rows[i] > 0) trial_set_layout(&t, &beside);
             tensor workspace;
             size_t bytes = SIZE_MAX;
             int64_t byte;
@@ -197,6 +201,12 @@ START_TEST(workspace_sizes_suffice) {
             require_success(smxSetWorkspace(session_handle(), bytes > 0 ? buffer_pointer(&workspace.memory) : NULL, bytes),
                             "smxSetWorkspace");
             t.reduction = (smxReduction_t)reduction;
+            check_trial(&t);
+            t.with_weights = true;
+            check_trial(&t);
+            t.probabilities = PROBABILITIES_SOFT;
+            t.with_divisor = i % 2 == 0;
+            t.divisor = 3.0f;
             check_trial(&t);
             buffer_download(&workspace.memory);
             ck_assert_msg(!tensor_surroundings_changed(&workspace, &byte), "byte %lld outside of the workspace was written",
