@@ -23,7 +23,7 @@ static void prepare_probabilities(trial_run *run, double *x) {
     double *q = malloc((size_t)run->cols * sizeof *q);
 
     ck_assert_ptr_nonnull(q);
-    run->aimed = tensor_make(BUFFER_INPUT, &t->aimed.layout, t->aimed.offset);
+    run->aimed = tensor_make(t->placement == OVER_TARGETS ? BUFFER_INPUT_AND_OUTPUT : BUFFER_INPUT, &t->aimed.layout, t->aimed.offset);
     for (int64_t r = 0; r < run->rows; r++) {
         tensor_stored_row(&run->x, r, x);
         fill_probabilities(t->probabilities, t->seed, r, run->cols, x, q);

@@ -61,7 +61,7 @@ static void describe_operand(char *text, size_t capacity, const char *name, cons
 }
 
 static void describe_trial(const trial_run *run, char *text, size_t capacity) {
-    static const char *const places[] = {"out of place", "over x", "over dy"};
+    static const char *const places[] = {"out of place", "over x", "over dy", "over the targets"};
     const trial *t = &run->spec;
     char x[160], dy[160] = "", out[160] = "", loss[240] = "", aimed[200] = "", plan[200] = "?";
 
@@ -192,12 +192,14 @@ void trial_prepare(trial_run *run, const trial *t) {
         run->lse = tensor_make_vector(BUFFER_OUTPUT, run->loss_type, run->rows, t->vector_offset);
         buffer_upload(&run->lse.memory);
     }
-    run->out = t->placement == OVER_X ? &run->x : t->placement == OVER_DY ? &run->dy : &run->separate_out;
+    tensor *const outs[] = {&run->separate_out, &run->x, &run->dy, &run->aimed};
+    const smxLayout_t *const layouts[] = {&t->out.layout, &t->x.layout, &t->dy.layout, &t->aimed.layout};
+    run->out = outs[t->placement];
 
     prepare_options(run);
     run->call.x_layout = t->x.layout;
     run->call.dy_layout = t->dy.layout;
-    run->call.out_layout = t->placement == OVER_X ? t->x.layout : t->placement == OVER_DY ? t->dy.layout : t->out.layout;
+    run->call.out_layout = *layouts[t->placement];
     run->spec.out.layout = run->call.out_layout;
     run->call.x = buffer_pointer(&run->x.memory);
     run->call.dy = buffer_pointer(&run->dy.memory);
@@ -228,7 +230,7 @@ static void list_buffers(trial_run *run, named_buffer list[BUFFERS]) {
         {"lse", &run->lse.memory, &run->lse, t->op != SMX_OP_CROSS_ENTROPY_BACKWARD},
         {"gradLoss", &run->grad_loss.memory, &run->grad_loss, false},
         {"targets", &run->targets, NULL, false},
-        {"probabilities", &run->aimed.memory, &run->aimed, false},
+        {"probabilities", &run->aimed.memory, &run->aimed, run->out == &run->aimed},
         {"classWeights", &run->weights.memory, &run->weights, false},
         {"deviceDivisor", &run->divisor.memory, &run->divisor, false},
     };

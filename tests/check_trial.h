@@ -15,7 +15,7 @@
 #include "check_tensor.h"
 #include "check_values.h"
 
-typedef enum placement { OUT_OF_PLACE, OVER_X, OVER_DY } placement;
+typedef enum placement { OUT_OF_PLACE, OVER_X, OVER_DY, OVER_TARGETS } placement; /* targets: probabilities */
 
 typedef struct operand {
     smxLayout_t layout;

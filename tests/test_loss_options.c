@@ -96,6 +96,21 @@ START_TEST(long_rows) {
 }
 END_TEST
 
+/* The gradient takes the place of the probabilities, which are read again where a row does not stay on the chip. */
+START_TEST(gradient_over_probabilities) {
+    static const int64_t columns[] = {5, 100, 1025, 9001, 20003};
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        trial t = trial_with(_i, 1, 2, columns[i]);
+        if (!op_writes_elements(t.op) || (session_small() && columns[i] > 9001)) continue;
+        t.aimed.offset = (int64_t)i % 3;
+        t.aimed.layout.outerStride = columns[i] + (int64_t)i % 4;
+        t.placement = OVER_TARGETS;
+        check_trial(&t);
+    }
+}
+END_TEST
+
 START_TEST(values_of_logits) {
     static const int64_t columns[] = {2, 33, 1000, 5003};
 
@@ -232,6 +247,7 @@ Suite *suite_loss_options(void) {
     tcase_add_loop_test(tcase, short_rows, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, boundaries, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, long_rows, 0, COMBINATIONS);
+    tcase_add_loop_test(tcase, gradient_over_probabilities, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, values_of_logits, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, hard_values_of_logits, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, scales_and_caps, 0, COMBINATIONS);

@@ -245,11 +245,13 @@ SMX_API smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *
  *
  * A row whose index target is ignoreIndex has loss 0, lse 0 and a zero gradient row, and its logits are not read. A row whose target
  * is otherwise outside [0, cols) has loss NaN, lse NaN and a zero gradient row, is counted (smxGetBadTargets), and counts 1 in the
- * divisor of the mean; other rows are unaffected.
+ * divisor of the mean; other rows are unaffected. A row with a NaN or +inf (before a softcap), or of nothing but -inf, has loss NaN
+ * whatever its target.
  *
  * loss: one value, or one per row with REDUCTION_NONE. lse: NULL, or one value per row. gradLoss: NULL (= 1), or one value of
- * the upstream gradient, or one per row with REDUCTION_NONE. All three dense, fp32 (fp64 for fp64 logits). dx may be x with the same
- * layout. -------------------------------------------------------------------------------------------------------------- */
+ * the upstream gradient, or one per row with REDUCTION_NONE. All three dense, fp32 (fp64 for fp64 logits). dx may be x, or the
+ * probabilities, with the same layout.
+ * -------------------------------------------------------------------------------------------------------------- */
 
 /* The loss l of every row, summed up as options->reduction says; lse for the backward call. */
 SMX_API smxStatus_t smxCrossEntropyForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
