@@ -11,7 +11,9 @@ static struct {
     smxBackend_t backend;
     bool small, large;
     const char *label;
-    long *comparisons; /* shared with forked children */
+    struct counts {
+        long comparisons, omissions;
+    } * counts; /* shared with forked children */
     smxHandle_t handle;
 } session;
 
@@ -36,12 +38,12 @@ bool session_begin(void) {
     session.small = strcmp(size, "small") == 0;
     session.large = strcmp(size, "large") == 0;
     session.label = environment("SMX_TEST_LABEL", backend);
-    session.comparisons = mmap(NULL, sizeof(long), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (session.comparisons == MAP_FAILED) {
+    session.counts = mmap(NULL, sizeof *session.counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (session.counts == MAP_FAILED) {
         perror("mmap");
         return false;
     }
-    *session.comparisons = 0;
+    *session.counts = (struct counts){0, 0};
     return true;
 }
 
@@ -56,15 +58,23 @@ bool session_backend_exists(void) {
     return status != SMX_STATUS_NOT_SUPPORTED;
 }
 
+/* A function of the emulator, if the program is linked with it. */
+long simt_launches(void) __attribute__((weak));
+bool session_emulated(void) { return session.backend == SMX_BACKEND_CUDA && simt_launches != NULL; }
+
 bool session_small(void) { return session.small; }
 
 bool session_large(void) { return session.large; }
 
 const char *session_label(void) { return session.label; }
 
-void session_count_comparison(void) { __atomic_add_fetch(session.comparisons, 1, __ATOMIC_RELAXED); }
+void session_count_comparison(void) { __atomic_add_fetch(&session.counts->comparisons, 1, __ATOMIC_RELAXED); }
 
-long session_comparisons(void) { return __atomic_load_n(session.comparisons, __ATOMIC_RELAXED); }
+long session_comparisons(void) { return __atomic_load_n(&session.counts->comparisons, __ATOMIC_RELAXED); }
+
+void session_count_omission(void) { __atomic_add_fetch(&session.counts->omissions, 1, __ATOMIC_RELAXED); }
+
+long session_omissions(void) { return __atomic_load_n(&session.counts->omissions, __ATOMIC_RELAXED); }
 
 smxHandle_t session_handle(void) { return session.handle; }
 

@@ -12,6 +12,7 @@
 bool session_begin(void);
 smxBackend_t session_backend(void);
 bool session_backend_exists(void);
+bool session_emulated(void);     /* the backend is CUDA on the emulator */
 bool session_small(void);        /* reduced lists, for slow builds */
 bool session_large(void);        /* also tensors of many gigabytes */
 const char *session_label(void); /* names the run in the last line */
@@ -19,6 +20,9 @@ const char *session_label(void); /* names the run in the last line */
 /* Comparisons made so far, in this process and in the children that Check forks. */
 void session_count_comparison(void);
 long session_comparisons(void);
+/* Tests that could not be made on this backend. */
+void session_count_omission(void);
+long session_omissions(void);
 
 /* A handle of the backend under test; every test case of session_case has its own. */
 smxHandle_t session_handle(void);

@@ -26,5 +26,6 @@ Suite *suite_defects(void);
 Suite *suite_loss_options(void);
 Suite *suite_loss_matrix(void);
 Suite *suite_nll(void);
+Suite *suite_far_apart(void);
 
 #endif

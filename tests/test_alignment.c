@@ -1,4 +1,4 @@
-/* Tensors that begin anywhere, rows at odd distances, operands that are aligned differently; places whose numbers leave 32 bits. */
+/* Tensors that begin anywhere, rows at odd distances, operands that are aligned differently; more elements than 32 bits count. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,33 +87,6 @@ START_TEST(padded_rows) {
 END_TEST
 
 /* ---- more than 2^31 and 2^32 elements: on a GPU only with SMX_TEST_SIZE=large ---- */
-
-/* Rows so far apart that their element numbers do not fit 32 bits. Only the rows themselves are ever touched: on the CPU the memory
- * between them never comes into being. */
-START_TEST(rows_far_apart) {
-    enum { FAR_ROWS = 3, FAR_COLS = 1001 };
-    const smxLayout_t layout = {
-        .type = SMX_R_16BF, .outer = FAR_ROWS, .cols = FAR_COLS, .inner = 1, .outerStride = ((int64_t)1 << 31) + 24, .colStride = 1};
-    const double p = 1.0 / FAR_COLS;
-    unsigned char row[FAR_COLS * 2];
-    void *memory = NULL;
-
-    if (session_small() || (session_backend() == SMX_BACKEND_CUDA && !session_large())) return;
-    require_success(smxMalloc(session_handle(), &memory, layout_bytes(&layout)), "smxMalloc");
-    for (int64_t r = 0; r < FAR_ROWS; r++) {
-        for (size_t j = 0; j < FAR_COLS; j++) store_element(layout.type, row + 2 * j, (double)r);
-        copy((unsigned char *)memory + r * layout.outerStride * 2, row, sizeof row);
-    }
-    require_success(smxSoftmaxForward(session_handle(), NULL, &layout, memory, &layout, memory), "smxSoftmaxForward");
-    for (int64_t r = 0; r < FAR_ROWS; r++) {
-        copy(row, (unsigned char *)memory + r * layout.outerStride * 2, sizeof row);
-        session_count_comparison();
-        for (size_t j = 0; j < FAR_COLS; j++)
-            ck_assert_double_eq_tol(load_element(layout.type, row + 2 * j), p, type_spacing(layout.type, p));
-    }
-    require_success(smxFree(session_handle(), memory), "smxFree");
-}
-END_TEST
 
 /* Memory of the backend with the same bytes over and over again. */
 static void *repeat(const void *bytes_of_backend, size_t bytes, size_t times) {
@@ -216,7 +189,6 @@ Suite *suite_alignment(void) {
     tcase_add_loop_test(tcase, operands_aligned_differently, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, long_unaligned_rows, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, padded_rows, 0, COMBINATIONS);
-    tcase_add_test(tcase, rows_far_apart);
     tcase_add_loop_test(tcase, many_elements, 0, 2);
     tcase_add_test(tcase, many_columns);
     suite_add_tcase(suite, tcase);

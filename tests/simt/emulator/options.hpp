@@ -14,7 +14,7 @@ struct Options {
     int multiprocessors = 4;          // SIMT_SMS
     int devices = 1;                  // SIMT_DEVICES
     bool driver = true;               // SIMT_DRIVER=0: as on a machine without one
-    size_t memory = size_t{16} << 30; // SIMT_MEMORY: bytes of a device
+    size_t memory = size_t{256} << 30; // SIMT_MEMORY: bytes of a device
 };
 
 const Options &options();

@@ -1,4 +1,6 @@
 // Allocation, copies, memset.
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <map>
 
@@ -18,8 +20,21 @@ size_t in_use = 0;                              // bytes of device memory
 int fail_after = 0;                             // allocations until the one that fails; 0: none does
 int access_depth = 0;
 
-// Tests of 64-bit indices allocate gigabytes and touch few of them: those pages had better not come into being.
+// Tests of 64-bit indices allocate many gigabytes and touch few of them: those pages had better not come into being, nor be promised.
 constexpr size_t huge = size_t{256} << 20;
+
+void *take(size_t n) {
+    void *p = nullptr;
+    if (n < huge) return posix_memalign(&p, 256, n) ? nullptr : p;
+    p = mmap(nullptr, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? nullptr : p;
+}
+void give_back(void *p, size_t n) {
+    if (n < huge)
+        free(p);
+    else
+        munmap(p, n);
+}
 
 size_t padding() { return hooks.memory ? 256 : 0; } // the race checker's red zones; ASan brings its own
 
@@ -44,10 +59,8 @@ cudaError_t allocate(void **p, size_t n, bool on_host) {
     if (fail_after > 0 && --fail_after == 0) return cudaErrorMemoryAllocation;
     if (n == 0) return cudaSuccess;
     if (!on_host && n > options().memory - in_use) return cudaErrorMemoryAllocation;
-    if (posix_memalign(p, 256, n + 2 * padding())) {
-        *p = nullptr;
-        return cudaErrorMemoryAllocation;
-    }
+    *p = take(n + 2 * padding());
+    if (!*p) return cudaErrorMemoryAllocation;
     char *first = static_cast<char *>(*p) + padding();
     if (n < huge) memset(first, 0xFF, n); // NaN or -1: output that nobody wrote shows
     if (hooks.memory) {
@@ -70,9 +83,10 @@ cudaError_t release(void *p, bool on_host) {
     unprotect(*found);
     if (!on_host) in_use -= found->second.size;
     char *first = static_cast<char *>(p) - padding();
-    if (hooks.memory) hooks.memory(first, found->second.size + 2 * padding(), Memory::Forget);
+    const size_t bytes = found->second.size + 2 * padding();
+    if (hooks.memory) hooks.memory(first, bytes, Memory::Forget);
     allocations.erase(found);
-    free(first);
+    give_back(first, bytes);
     return cudaSuccess;
 }
 
