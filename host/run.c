@@ -24,10 +24,11 @@ static smxStatus_t run_on_backend(const smx_call *call) {
 }
 
 smxStatus_t smx_run(smx_call *call) {
-    if (smx_logs(SMX_LOG_CALL)) smx_log_call(call);
+    const bool logged = smx_logs(SMX_LOG_PLAN); /* the lowest level of interest here: asked once */
+    if (logged && smx_logs(SMX_LOG_CALL)) smx_log_call(call);
     SMX_TRY(smx_check_call(call));
     SMX_TRY(smx_plan_call(call));
-    if (smx_logs(SMX_LOG_PLAN)) smx_log_plan(call);
+    if (logged) smx_log_plan(call);
     SMX_TRY(smx_take_workspace(call->name, call->handle, smx_workspace_of_call(call), &call->workspace));
     call->handle->used = true;
     const bool in_range = smx_open_range(call);
