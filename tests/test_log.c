@@ -479,7 +479,7 @@ END_TEST
 Suite *suite_log(void) {
     Suite *suite = suite_create("log");
     TCase *tcase = tcase_create("log");
-    tcase_set_timeout(tcase, 900);
+    tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, levels_of_the_environment, 0, SPELLINGS);
     tcase_add_test(tcase, standard_error_otherwise);
     tcase_add_test(tcase, the_file_may_have_the_process_in_its_name);

@@ -194,7 +194,7 @@ END_TEST
 Suite *suite_ranges(void) {
     Suite *suite = suite_create("ranges");
     TCase *tcase = tcase_create("ranges");
-    tcase_set_timeout(tcase, 900);
+    tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, a_range_is_the_plan_of_its_call);
     tcase_add_test(tcase, ranges_nest);
     tcase_add_test(tcase, failures_leave_no_range_open);

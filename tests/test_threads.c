@@ -3,6 +3,7 @@
 #define _DEFAULT_SOURCE /* setenv, mkstemp */
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ typedef struct worker {
     pthread_t thread;
     int number;
     char failure[400]; /* "" if all went well */
+    char message[400]; /* the last one of this thread */
 } worker;
 
 static pthread_barrier_t start;
@@ -89,17 +91,19 @@ static void run_job(worker *w, smxHandle_t handle, int i, unsigned char *after) 
         }
 }
 
-/* Fails with numbers that no other thread uses; the message must have them. */
+/* Fails with numbers that no other thread uses; the message must have them, and the one before must have stayed until now. */
 static void fail_on_purpose(worker *w, smxHandle_t handle, int i) {
     const smxLayout_t layout = smxRowMajor(SMX_R_32F, 1 + w->number, 1000 + i), other = smxRowMajor(SMX_R_32F, 1 + w->number, 5000 + i);
     float x, y;
     char words[2][40];
+    if (strcmp(smxGetLastErrorMessage(), w->message) != 0) note(w, "'%s' has become '%s'", w->message, smxGetLastErrorMessage());
     snprintf(words[0], sizeof words[0], "outer %d, cols %d,", 1 + w->number, 1000 + i);
     snprintf(words[1], sizeof words[1], "outer %d, cols %d,", 1 + w->number, 5000 + i);
     const smxStatus_t status = smxSoftmaxForward(handle, NULL, &layout, &x, &other, &y);
     const char *message = smxGetLastErrorMessage();
     if (status != SMX_STATUS_INVALID_VALUE || strstr(message, words[0]) == NULL || strstr(message, words[1]) == NULL)
         note(w, "status %d, message '%s' instead of one with '%s' and '%s'", (int)status, message, words[0], words[1]);
+    snprintf(w->message, sizeof w->message, "%s", message);
 }
 
 /* All jobs in an order of its own, failing in between, with a new handle every round. */
@@ -107,8 +111,6 @@ static void *do_all_jobs(void *argument) {
     worker *w = argument;
     unsigned char *after = malloc(most_bytes);
     const int rounds = session_small() ? 1 : 4;
-    const char *before = smxGetLastErrorMessage();
-    if (before[0] != '\0') note(w, "the message of a new thread is '%s'", before);
     pthread_barrier_wait(&start);
     for (int round = 0; round < rounds && after != NULL; round++) {
         smxHandle_t handle = NULL;
@@ -126,7 +128,9 @@ static void *do_all_jobs(void *argument) {
 START_TEST(same_bits_on_every_thread) {
     worker workers[THREADS];
     prepare_jobs();
+    ck_assert_int_eq(smxSynchronize(NULL), SMX_STATUS_NOT_INITIALIZED); /* the other threads begin without a message all the same */
     run_workers(workers, do_all_jobs);
+    ck_assert_str_eq(smxGetLastErrorMessage(), "smxSynchronize: the handle is NULL");
     release_jobs();
 }
 END_TEST
@@ -170,6 +174,7 @@ typedef struct listener {
 static void listen(smxLogLevel_t level, const char *line, void *user) {
     listener *l = user;
     if (l->running++ != 0) snprintf(l->unexpected, sizeof l->unexpected, "two lines at a time");
+    sched_yield(); /* an invitation to the other threads */
     if (strchr(line, '\n') != NULL || strlen(line) < 20) snprintf(l->unexpected, sizeof l->unexpected, "line '%.150s'", line);
     l->lines[level]++;
     l->running--;
