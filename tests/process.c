@@ -19,8 +19,8 @@ static bool backend_exists(void) {
     return child > 0 && waitpid(child, &status, 0) == child && !(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED);
 }
 
-/* Read by ThreadSanitizer, if the program is built with it. */
-const char *__tsan_default_options(void);
+/* Read by ThreadSanitizer, if the program is built with it: a race ends the test that has it. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void) { return "halt_on_error=1"; }
 
 int main(void) {
