@@ -210,13 +210,14 @@ SMX_API int smxGetVersion(void); /* major * 10000 + minor * 100 + patch */
 SMX_API smxStatus_t smxGetBadTargets(smxHandle_t handle, int64_t *count, int64_t *firstRow);
 
 /* ---- log -----------------------------------------------------------------------------------------------------------
- * Off unless asked for, by the environment or by a callback; either may listen alone. Each level includes those before it. The
- * environment is read once, when the first line could be due:
+ * Off unless asked for, by the environment or by a callback, each with a level of its own:
  *     SMX_LOG_LEVEL   off, error, plan, call, or their numbers 0 to 3; off
- *     SMX_LOG_FILE    the file to append to, %p in it is the process id; stderr ---------------------------------------- */
+ *     SMX_LOG_FILE    the file to append to, %p in it is the process id; stderr
+ * The environment is read once, when the first line could be due. ----------------------------------------------------- */
 
+/* What is logged. Each level includes those before it. */
 typedef enum smxLogLevel_t {
-    SMX_LOG_OFF = 0,
+    SMX_LOG_OFF = 0,   /* nothing */
     SMX_LOG_ERROR = 1, /* the message of every failing call */
     SMX_LOG_PLAN = 2,  /* the plan of every compute call, as smxDescribePlan puts it */
     SMX_LOG_CALL = 3   /* every compute call whose structures could be read: pointers, layouts, types, options */
