@@ -1,7 +1,8 @@
 # The CPU backend. What computes is compiled once per instruction set and chosen at run time: SMX_CPU_LIBRARIES.
 # Float semantics are the language's own: no contraction, no reassociation beyond what the code asks for. errno and
-# floating-point traps alone are given up, which lets the compiler turn the loops into vector code.
-set(cpu_flags -fno-math-errno -fno-trapping-math -ffp-contract=off $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+# floating-point traps alone are given up, which lets the compiler turn the loops into vector code. A build without OpenMP keeps the part
+# of it that needs no runtime, the vector loops.
+set(cpu_flags -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=off $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
 set(isas baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND isas avx2 avx512)

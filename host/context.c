@@ -1,5 +1,4 @@
 /* The handle: backend, stream and workspace. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "internal.h"
@@ -49,11 +48,12 @@ smxStatus_t smxCreate(smxHandle_t *handle) {
     *handle = NULL;
     const smx_backend *cuda = find_backend(SMX_BACKEND_CUDA);
     if (cuda != NULL) {
-        char earlier[1024]; /* no device is no failure here, and leaves no message */
-        snprintf(earlier, sizeof earlier, "%s", smxGetLastErrorMessage());
+        smx_attempt attempt; /* no device is no failure here */
+        smx_begin_attempt(&attempt);
         const smxStatus_t status = create("smxCreate", handle, cuda);
+        const bool failed = status != SMX_STATUS_SUCCESS && status != SMX_STATUS_NOT_SUPPORTED;
+        smx_end_attempt(&attempt, failed);
         if (status != SMX_STATUS_NOT_SUPPORTED) return status; /* a device that fails is not hidden by a slow CPU run */
-        smx_fail(SMX_STATUS_SUCCESS, "%s", earlier);
     }
     return create("smxCreate", handle, &smx_cpu_backend);
 }

@@ -170,6 +170,15 @@ void smx_pin_plan(smxHandle_t handle, int index);
     } while (0)
 
 smxStatus_t smx_fail(smxStatus_t status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* For what may fail without the call failing: meanwhile nothing is logged, and unless it counts as failed the thread's last message
+ * is afterwards what it was. */
+typedef struct smx_attempt {
+    char earlier[1024];
+} smx_attempt;
+void smx_begin_attempt(smx_attempt *attempt);
+void smx_end_attempt(const smx_attempt *attempt, bool failed);
+
 const char *smx_type_name(smxDataType_t type);
 const char *smx_op_name(smxOp_t op);
 

@@ -84,6 +84,7 @@ static bool too_large(const smxLayout_t *l) {
 /* Two elements must not share a place. The three dimensions (inner with stride 1, cols, outer) nest if, ordered by stride,
  * each stride covers what lies inside it. */
 static bool strides_overlap(const smxLayout_t *l) {
+    if (smx_layout_rows(l) == 0) return false;
     const int64_t last_col = (l->cols - 1) * l->colStride, last_outer = l->outer > 1 ? (l->outer - 1) * l->outerStride : 0;
     const bool one_col = l->cols == 1, one_outer = l->outer <= 1;
     const bool rows_outside = (one_col || l->colStride >= l->inner) && (one_outer || l->outerStride >= last_col + l->inner);

@@ -1,16 +1,13 @@
-/* The road of every call: rules, plan, workspace, backend. */
-#include "internal.h"
+/* The road of every call: rules, plan, workspace, backend. What the log and profilers are told of a call is told here. */
+#include "log.h"
+#include "ranges.h"
 
 smxStatus_t smx_enter(const char *call, smxHandle_t handle) {
     if (handle == NULL) return smx_fail(SMX_STATUS_NOT_INITIALIZED, "%s: the handle is NULL", call);
     return handle->backend->enter(call, handle);
 }
 
-smxStatus_t smx_run(smx_call *call) {
-    SMX_TRY(smx_check_call(call));
-    SMX_TRY(smx_plan_call(call));
-    SMX_TRY(smx_take_workspace(call->name, call->handle, smx_workspace_of_call(call), &call->workspace));
-    call->handle->used = true;
+static smxStatus_t run_on_backend(const smx_call *call) {
     switch (call->op) {
     case SMX_OP_SOFTMAX_FORWARD:
     case SMX_OP_SOFTMAX_BACKWARD:
@@ -24,6 +21,20 @@ smxStatus_t smx_run(smx_call *call) {
     case SMX_OP_NLL_LOSS_BACKWARD: return call->handle->backend->nll(call);
     }
     return smx_fail(SMX_STATUS_INTERNAL_ERROR, "%s: no backend for operation %d", call->name, (int)call->op);
+}
+
+smxStatus_t smx_run(smx_call *call) {
+    const bool logged = smx_logs(SMX_LOG_PLAN); /* the lowest level of interest here: asked once */
+    if (logged && smx_logs(SMX_LOG_CALL)) smx_log_call(call);
+    SMX_TRY(smx_check_call(call));
+    SMX_TRY(smx_plan_call(call));
+    if (logged) smx_log_plan(call);
+    SMX_TRY(smx_take_workspace(call->name, call->handle, smx_workspace_of_call(call), &call->workspace));
+    call->handle->used = true;
+    const bool in_range = smx_open_range(call);
+    const smxStatus_t status = run_on_backend(call);
+    if (in_range) smx_close_range();
+    return status;
 }
 
 /* ---- planning without a call ---- */

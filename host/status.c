@@ -1,17 +1,33 @@
 /* Names of statuses, types and operations; the message of a thread's last failure. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "internal.h"
+#include "log.h"
 
-static _Thread_local char last_message[1024];
+static _Thread_local char last_message[sizeof((smx_attempt *)NULL)->earlier];
+static _Thread_local bool attempting;
 
 smxStatus_t smx_fail(smxStatus_t status, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(last_message, sizeof last_message, format, arguments);
     va_end(arguments);
+    if (!attempting && smx_logs(SMX_LOG_ERROR)) smx_log(SMX_LOG_ERROR, last_message);
     return status;
+}
+
+void smx_begin_attempt(smx_attempt *attempt) {
+    memcpy(attempt->earlier, last_message, sizeof last_message);
+    attempting = true;
+}
+
+void smx_end_attempt(const smx_attempt *attempt, bool failed) {
+    attempting = false;
+    if (!failed)
+        memcpy(last_message, attempt->earlier, sizeof last_message);
+    else if (smx_logs(SMX_LOG_ERROR))
+        smx_log(SMX_LOG_ERROR, last_message);
 }
 
 const char *smxGetLastErrorMessage(void) { return last_message; }

@@ -147,7 +147,7 @@ typedef struct smxCrossEntropyOptions_t {
     float softcap;             /* c > 0, finite: the logits become c * tanh(logitScale * x / c); 0 = none */
     float logitScale;          /* s > 0, finite: the logits become s * x */
     const void *classWeights;  /* NULL (all 1), or cols values of the loss type, memory of the backend */
-    const void *deviceDivisor; /* NULL, or one value of the loss type, memory of the backend, that replaces the divisor of the mean */
+    const void *deviceDivisor; /* NULL, or one value of the loss type, memory of the backend: the divisor, of a mean; otherwise unused */
     smxEmptyMean_t emptyMean;  /* the mean loss when its divisor is 0 */
     smxAlgorithm_t algorithm;  /* how rows are held */
 } smxCrossEntropyOptions_t;
@@ -208,6 +208,27 @@ SMX_API int smxGetVersion(void); /* major * 10000 + minor * 100 + patch */
  * smallest row number among them (-1 if none). Every loss call counts the rows it sees, so a forward and a backward call on
  * the same targets count them twice. Synchronises; clears. Either pointer may be NULL. */
 SMX_API smxStatus_t smxGetBadTargets(smxHandle_t handle, int64_t *count, int64_t *firstRow);
+
+/* ---- log -----------------------------------------------------------------------------------------------------------
+ * Off unless asked for, by the environment or by a callback, each with a level of its own:
+ *     SMX_LOG_LEVEL   off, error, plan, call, or their numbers 0 to 3; off
+ *     SMX_LOG_FILE    the file to append to, %p in it is the process id; stderr
+ * The environment is read once, when the first line could be due. ----------------------------------------------------- */
+
+/* What is logged. Each level includes those before it. */
+typedef enum smxLogLevel_t {
+    SMX_LOG_OFF = 0,   /* nothing */
+    SMX_LOG_ERROR = 1, /* the message of every failing call */
+    SMX_LOG_PLAN = 2,  /* the plan of every compute call, as smxDescribePlan puts it */
+    SMX_LOG_CALL = 3   /* every compute call whose structures could be read: pointers, layouts, types, options */
+} smxLogLevel_t;
+/* One line, without a line break, that is valid until the callback returns. It has to return, must not wait for other threads' calls, and
+ * may make any call but smxSetLogCallback; what it does is not logged. */
+typedef void (*smxLogCallback_t)(smxLogLevel_t level, const char *line, void *user);
+/* Sends lines of all handles and threads up to `level` to the callback too, from the thread whose call it is, one line at a time. NULL
+ * or LOG_OFF ends that. When this returns, the callback that was set before is not running and will not be called again.
+ * INVALID_VALUE: the level is unknown, or the callback calls this. */
+SMX_API smxStatus_t smxSetLogCallback(smxLogCallback_t callback, void *user, smxLogLevel_t level);
 
 /* ---- softmax. Source of the formulas: PyTorch, aten/src/ATen/native/cuda/SoftMax.cu --------------------------------
  * Input and output layouts have the same outer, cols and inner; strides and types may differ. Types: fp32, fp16 and bf16 in

@@ -1,0 +1,17 @@
+# NVTX 3, headers alone, out of the CUDA toolkit, which need not be there in full: smx_nvtx, to link the host code with. Empty where they
+# are not found.
+set(SMX_NVTX AUTO CACHE STRING "Ranges for profilers: AUTO (if NVTX's headers are found), ON or OFF")
+add_library(smx_nvtx INTERFACE)
+set(SMX_WITH_NVTX OFF)
+if(NOT SMX_NVTX STREQUAL "OFF")
+  find_path(SMX_NVTX_HEADERS nvtx3/nvToolsExt.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include)
+  if(SMX_NVTX_HEADERS)
+    target_include_directories(smx_nvtx SYSTEM INTERFACE ${SMX_NVTX_HEADERS})
+    target_compile_definitions(smx_nvtx INTERFACE SMX_WITH_NVTX=1)
+    target_link_libraries(smx_nvtx INTERFACE ${CMAKE_DL_LIBS})
+    set(SMX_WITH_NVTX ON)
+  elseif(SMX_NVTX STREQUAL "ON")
+    message(FATAL_ERROR "smx: SMX_NVTX is ON but nvtx3/nvToolsExt.h was not found; set SMX_NVTX_HEADERS to its folder's parent")
+  endif()
+endif()
+message(STATUS "smx: ranges for profilers ${SMX_WITH_NVTX}")

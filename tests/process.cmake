@@ -1,0 +1,36 @@
+# The second test program: log, ranges and threads belong to the whole process, so each of its tests runs in a process of its own.
+set(process_sources process.c check_jobs.c check_session.c data.c test_log.c test_threads.c)
+if(SMX_WITH_NVTX)
+  list(APPEND process_sources test_ranges.c)
+  add_library(smx_nvtx_recorder MODULE nvtx_recorder.c) # stands in the place of a profiler
+  target_link_libraries(smx_nvtx_recorder PRIVATE smx_nvtx smx_warnings Threads::Threads)
+endif()
+
+# add_process_program(NAME LIBRARY): test_log.c counts what the library formats and allocates, hence the linker's --wrap.
+set(wrapped snprintf vsnprintf __snprintf_chk __vsnprintf_chk malloc calloc aligned_alloc)
+list(TRANSFORM wrapped PREPEND -Wl,--wrap=)
+function(add_process_program name library)
+  add_executable(${name} ${process_sources})
+  target_link_options(${name} PRIVATE ${wrapped})
+  target_link_libraries(${name} PRIVATE ${library} smx_nvtx PkgConfig::check smx_warnings Threads::Threads m)
+  if(SMX_WITH_NVTX)
+    target_compile_definitions(${name} PRIVATE "NVTX_RECORDER=\"$<TARGET_FILE:smx_nvtx_recorder>\"")
+    add_dependencies(${name} smx_nvtx_recorder)
+  endif()
+endfunction()
+
+add_process_program(smx_tests_process smx_internal)
+if(SMX_SANITIZE OR SMX_SANITIZE_THREADS)
+  add_test_run(smx_tests_process "cpu process" cpu SMX_TEST_SIZE=small)
+else()
+  add_test_run(smx_tests_process "cpu process" cpu)
+endif()
+if(SMX_WITH_CUDA)
+  add_test_run(smx_tests_process "cuda process" cuda)
+  set_tests_properties(cuda_process PROPERTIES RESOURCE_LOCK gpu)
+endif()
+if(TARGET smx_simt_plain)
+  add_process_program(smx_tests_process_simt smx_simt_plain)
+  target_compile_definitions(smx_tests_process_simt PRIVATE SMX_TEST_ONE_THREAD=1) # all the emulator is made for
+  add_test_run(smx_tests_process_simt "simt process" cuda)
+endif()
