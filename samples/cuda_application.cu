@@ -102,7 +102,7 @@ int main() {
     smxHandle_t handle;
     const smxStatus_t status = smxCreateWithBackend(&handle, SMX_BACKEND_CUDA);
     if (status == SMX_STATUS_NOT_SUPPORTED) {
-        puts("skipped: no CUDA device");
+        puts("skipped: needs a CUDA device, nothing done");
         return EXIT_SKIPPED;
     }
     check(status);
