@@ -211,8 +211,6 @@ void trial_prepare(trial_run *run, const trial *t) {
 
 /* ---- all memory of a trial ---- */
 
-enum { BUFFERS = 10 };
-
 typedef struct named_buffer {
     const char *name;
     buffer *memory;
@@ -220,9 +218,9 @@ typedef struct named_buffer {
     bool written;
 } named_buffer;
 
-static void list_buffers(trial_run *run, named_buffer list[BUFFERS]) {
+static void list_buffers(trial_run *run, named_buffer list[TRIAL_BUFFERS]) {
     const trial *t = &run->spec;
-    const named_buffer all[BUFFERS] = {
+    const named_buffer all[TRIAL_BUFFERS] = {
         {"x", &run->x.memory, &run->x, run->out == &run->x && op_writes_elements(t->op)},
         {"dy", &run->dy.memory, &run->dy, run->out == &run->dy},
         {"the output", &run->separate_out.memory, &run->separate_out, true},
@@ -237,13 +235,20 @@ static void list_buffers(trial_run *run, named_buffer list[BUFFERS]) {
     memcpy(list, all, sizeof all);
 }
 
+void trial_buffers(trial_run *run, buffer *list[TRIAL_BUFFERS]) {
+    named_buffer all[TRIAL_BUFFERS];
+
+    list_buffers(run, all);
+    for (size_t i = 0; i < TRIAL_BUFFERS; i++) list[i] = all[i].memory;
+}
+
 static bool exists(const named_buffer *b) { return b->memory->before != NULL; }
 
 void trial_release(trial_run *run) {
-    named_buffer all[BUFFERS];
+    named_buffer all[TRIAL_BUFFERS];
 
     list_buffers(run, all);
-    for (size_t i = 0; i < BUFFERS; i++)
+    for (size_t i = 0; i < TRIAL_BUFFERS; i++)
         if (exists(&all[i])) buffer_free(all[i].memory);
     free(run->target_values);
     free(run->class_weights);
@@ -253,13 +258,13 @@ void trial_release(trial_run *run) {
 /* ---- execution ---- */
 
 smxStatus_t trial_execute(trial_run *run) {
-    named_buffer all[BUFFERS];
+    named_buffer all[TRIAL_BUFFERS];
 
     smx_pin_plan(session_handle(), run->spec.plan_row);
     const smxStatus_t status = make_call(&run->call);
     smx_pin_plan(session_handle(), -1);
     list_buffers(run, all);
-    for (size_t i = 0; i < BUFFERS; i++)
+    for (size_t i = 0; i < TRIAL_BUFFERS; i++)
         if (exists(&all[i])) buffer_download(all[i].memory);
     return status;
 }
@@ -272,18 +277,18 @@ static void require_unchanged(const trial_run *run, const named_buffer *b) {
 }
 
 void trial_require_nothing_written(trial_run *run) {
-    named_buffer all[BUFFERS];
+    named_buffer all[TRIAL_BUFFERS];
 
     list_buffers(run, all);
-    for (size_t i = 0; i < BUFFERS; i++) require_unchanged(run, &all[i]);
+    for (size_t i = 0; i < TRIAL_BUFFERS; i++) require_unchanged(run, &all[i]);
 }
 
 static void require_right_places_written(trial_run *run) {
-    named_buffer all[BUFFERS];
+    named_buffer all[TRIAL_BUFFERS];
     int64_t byte;
 
     list_buffers(run, all);
-    for (size_t i = 0; i < BUFFERS; i++) {
+    for (size_t i = 0; i < TRIAL_BUFFERS; i++) {
         if (!all[i].written)
             require_unchanged(run, &all[i]);
         else if (exists(&all[i]) && tensor_surroundings_changed(all[i].tensor, &byte))

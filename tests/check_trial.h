@@ -85,6 +85,10 @@ void trial_compare(trial_run *run);
 void trial_require_nothing_written(trial_run *run);
 void trial_release(trial_run *run);
 
+enum { TRIAL_BUFFERS = 10 };
+/* All memory of a trial; what it does not have has no `before`. The same order for every trial. */
+void trial_buffers(trial_run *run, buffer *list[TRIAL_BUFFERS]);
+
 /* ---- what a loss takes beside x (check_loss_data.c) ---- */
 
 void prepare_targets(trial_run *run);                        /* before x: rows without a valid target must not be looked at */

@@ -27,5 +27,7 @@ Suite *suite_loss_options(void);
 Suite *suite_loss_matrix(void);
 Suite *suite_nll(void);
 Suite *suite_far_apart(void);
+Suite *suite_steady_state(void);
+Suite *suite_graphs(void);
 
 #endif

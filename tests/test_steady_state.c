@@ -1,0 +1,137 @@
+/* What a training loop costs beside its kernels: once every call has been made, no call allocates, waits or copies, and each launches as
+ * many kernels as the last time. The emulator counts. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check_variants.h"
+#include "simt/simt_runtime.h"
+#include "suites.h"
+
+/* Only the emulator has them: session_emulated(). */
+long simt_launches(void) __attribute__((weak));
+long simt_copies(void) __attribute__((weak));
+long simt_allocations(void) __attribute__((weak));
+long simt_synchronizations(void) __attribute__((weak));
+
+typedef struct costs {
+    long launches, copies, allocations, waits;
+} costs;
+
+static costs costs_so_far(void) { return (costs){simt_launches(), simt_copies(), simt_allocations(), simt_synchronizations()}; }
+
+static costs costs_since(costs before) {
+    const costs now = costs_so_far();
+    return (costs){now.launches - before.launches, now.copies - before.copies, now.allocations - before.allocations,
+                   now.waits - before.waits};
+}
+
+static costs costs_of(trial_run *run) {
+    const costs before = costs_so_far();
+    require_success(make_call(&run->call), op_function(run->spec.op));
+    return costs_since(before);
+}
+
+/* One for the rows; one to sum their losses; and one that counts the divisor of a mean, which a gradient needs before its rows. */
+static long expected_launches(const trial *t) {
+    const bool sums = op_writes_loss(t->op) && t->reduction != SMX_REDUCTION_NONE;
+    const bool counts = op_takes_grad_loss(t->op) && t->reduction == SMX_REDUCTION_MEAN && t->probabilities == PROBABILITIES_NONE;
+    return 1 + sums + (counts && !t->with_divisor);
+}
+
+/* A line for each operation; what strided rows take is the same. */
+static void print_launches(const trial_run *runs, size_t count) {
+    static const char *const reductions[] = {[SMX_REDUCTION_MEAN] = "mean", [SMX_REDUCTION_SUM] = "sum", [SMX_REDUCTION_NONE] = "none"};
+
+    for (size_t i = 0; i < count; i++) {
+        const trial *t = &runs[i].spec, *before = i == 0 ? NULL : &runs[i - 1].spec;
+        const bool first = before == NULL || before->op != t->op;
+        const bool probabilities = t->probabilities != PROBABILITIES_NONE;
+
+        if (t->x.layout.colStride != 1) continue;
+        if (first) printf("%slaunches per call of %s:", before == NULL ? "" : "\n", op_function(t->op));
+        if (!op_is_loss(t->op)) {
+            printf(" %ld", expected_launches(t));
+            continue;
+        }
+        if (first || (before->probabilities != PROBABILITIES_NONE) != probabilities)
+            printf("%s %s:", first ? "" : ";", probabilities ? "probabilities" : "index targets");
+        else
+            printf(",");
+        printf(" %s%s %ld", reductions[t->reduction], t->with_divisor ? " by deviceDivisor" : "", expected_launches(t));
+    }
+    printf("\n");
+}
+
+START_TEST(a_hundred_rounds_of_every_call) {
+    enum { ROUNDS = 100 };
+    trial list[MAX_VARIANTS];
+
+    if (!session_emulated()) {
+        session_count_omission();
+        return;
+    }
+    const size_t count = variants_of_calls(list);
+    trial_run *runs = calloc(count, sizeof *runs);
+    ck_assert_ptr_nonnull(runs);
+    for (size_t i = 0; i < count; i++) trial_prepare(&runs[i], &list[i]);
+    for (size_t i = 0; i < count; i++) costs_of(&runs[i]); /* may grow the workspace */
+
+    for (int round = 0; round < ROUNDS; round++)
+        for (size_t i = 0; i < count; i++) {
+            const costs c = costs_of(&runs[i]);
+            session_count_comparison();
+            if (c.launches != expected_launches(&list[i]) || c.copies + c.allocations + c.waits != 0)
+                fail_trial(&runs[i], "round %d: %ld launches instead of %ld, %ld copies, %ld allocations, %ld synchronisations", round,
+                           c.launches, expected_launches(&list[i]), c.copies, c.allocations, c.waits);
+        }
+
+    for (size_t i = 0; i < count; i++) { /* and still right */
+        require_success(trial_execute(&runs[i]), op_function(runs[i].spec.op));
+        trial_compare(&runs[i]);
+    }
+    print_launches(runs, count);
+    for (size_t i = 0; i < count; i++) trial_release(&runs[i]);
+    free(runs);
+}
+END_TEST
+
+/* A workspace that is reserved beforehand makes the first call as cheap as the hundredth. */
+START_TEST(the_first_call_with_reserved_workspace) {
+    trial list[MAX_VARIANTS];
+
+    if (!session_emulated()) {
+        session_count_omission();
+        return;
+    }
+    const size_t count = variants_of_calls(list);
+    for (size_t i = 0; i < count; i++) {
+        trial_run run;
+        size_t bytes = 0;
+        void *workspace = NULL;
+
+        trial_prepare(&run, &list[i]);
+        require_success(smxGetWorkspaceSize(session_handle(), list[i].op, &list[i].x.layout, &bytes), "smxGetWorkspaceSize");
+        /* not smxReserveWorkspace: the handle would keep it for the next operation, which may need more than it asks for */
+        require_success(smxMalloc(session_handle(), &workspace, bytes), "smxMalloc");
+        require_success(smxSetWorkspace(session_handle(), workspace, bytes), "smxSetWorkspace");
+        const costs c = costs_of(&run);
+        session_count_comparison();
+        if (c.copies + c.allocations + c.waits != 0)
+            fail_trial(&run, "with %zu bytes of workspace: %ld copies, %ld allocations, %ld synchronisations", bytes, c.copies,
+                       c.allocations, c.waits);
+        require_success(smxSetWorkspace(session_handle(), NULL, 0), "smxSetWorkspace");
+        require_success(smxFree(session_handle(), workspace), "smxFree");
+        trial_release(&run);
+    }
+}
+END_TEST
+
+Suite *suite_steady_state(void) {
+    Suite *suite = suite_create("steady_state");
+    TCase *tcase = session_case("steady_state");
+
+    tcase_add_test(tcase, a_hundred_rounds_of_every_call);
+    tcase_add_test(tcase, the_first_call_with_reserved_workspace);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
