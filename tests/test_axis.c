@@ -48,7 +48,9 @@ START_TEST(every_axis) {
     for (size_t k = 0; k < sizeof tensors / sizeof tensors[0]; k++)
         for (int axis = -1; axis >= -tensors[k].count; axis--) {
             const smxLayout_t layout = layout_along(type_of(_i), tensors[k].count, tensors[k].dims, axis);
-            if (layout.cols > 0) check_in_and_out_of_place(trial_on(_i, &layout, seed++));
+            seed++;
+            if (session_small() && (seed + (uint64_t)_i) % 3 != 0) continue;
+            if (layout.cols > 0) check_in_and_out_of_place(trial_on(_i, &layout, seed));
         }
 }
 END_TEST

@@ -60,7 +60,7 @@ static void judge_layout(judgement *j, const operand *o) {
     if (!layout_extent(l, &bytes)) {
         MAYBE("a very large operand");
         j->too_large = true;
-    } else if (bytes > 0 && !o->plain && l->outerStride >= 0 && l->colStride >= 1 && !elements_are_distinct(l)) {
+    } else if (bytes > 0 && l->outerStride >= 0 && l->colStride >= 1 && !elements_are_distinct(l)) {
         REFUSE("two elements in one place");
     }
 }
