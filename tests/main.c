@@ -1,10 +1,12 @@
 /* The test program. Besides Check's own CK_RUN_SUITE, CK_RUN_CASE, CK_VERBOSITY and so on it reads
  *   SMX_TEST_BACKEND=cpu|cuda   the backend under test (cpu)
  *   SMX_TEST_SIZE=small|full|large  small: about a tenth of the elements, for slow builds; large: also tensors of 9 GB (full)
+ *   SMX_TEST_PART=odd|even      every other suite, for two programs at once (all)
  *   SMX_TEST_LABEL=text         names the run in the last line (the backend)
  * Status: 0 all tests passed, 1 some failed or none ran, 77 there is no such backend. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check_session.h"
 #include "suites.h"
@@ -22,6 +24,11 @@ static Suite *(*const suites[])(void) = {
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
 
+static bool in_this_part(size_t suite) {
+    const char *part = getenv("SMX_TEST_PART");
+    return part == NULL || strcmp(part, suite % 2 == 0 ? "even" : "odd") == 0;
+}
+
 int main(void) {
     if (!session_begin()) return EXIT_FAILURE;
     if (!session_backend_exists()) {
@@ -30,7 +37,8 @@ int main(void) {
     }
 
     SRunner *runner = srunner_create(NULL);
-    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) srunner_add_suite(runner, suites[i]());
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++)
+        if (in_this_part(i)) srunner_add_suite(runner, suites[i]());
     if (session_backend() == SMX_BACKEND_CUDA) srunner_set_fork_status(runner, CK_NOFORK); /* a CUDA context does not survive fork */
     srunner_run_all(runner, CK_ENV);
 
