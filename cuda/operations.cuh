@@ -14,6 +14,8 @@ smxStatus_t smx_cuda_nll_gradients(const smx_call &call);      // nll.cu
 smxStatus_t smx_cuda_count_divisor(const smx_call &call);      // loss_sum.cu: the mean's divisor, to the workspace
 smxStatus_t smx_cuda_sum_losses(const smx_call &call);         // loss_sum.cu: row losses of the workspace, to the loss
 
+extern const smx_transfer smx_cuda_transfer; // transfer.cu
+
 namespace smx {
 
 inline operand operand_of(const smx_operand &o) { return {o.data, o.layout.outerStride, o.layout.colStride, 1, o.layout.type}; }
