@@ -119,7 +119,7 @@ __device__ __forceinline__ void merge_groups(Reduction (&mine)[V], R factor) {
 }
 
 // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice, which was seen to spill.
-template <class P> constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers ? 1 : 0;
+template <class P> constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers || !P::reduces ? 1 : 0;
 
 template <class P, int per_row, int per_block, int per_thread>
 __global__ void __launch_bounds__(per_block, min_blocks<P>) kernel(const P program) {

@@ -34,6 +34,7 @@ START_TEST(every_row_of_the_table) {
     for (size_t k = 0; k < FLOATING_TYPES; k++) {
         for (size_t i = 0; i < columns.count; i++) {
             if (session_small() && ((i + k) % 3 != 0 || (k > 0 && columns.at[i] > 600))) continue;
+            if (k > 0 && columns.at[i] > 2000 && (i + k) % 2 != 0) continue; /* fp32 has them all */
             trial t = trial_of(op, floating_types[k], shapes_rows(columns.at[i]), columns.at[i]);
             t.plan_row = index;
             t.seed = i;
@@ -186,6 +187,7 @@ START_TEST(workspace_sizes_suffice) {
     static const int64_t rows[] = {0, 1, 3, 300, 5000};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (session_small() && rows[i] > 1000) continue;
         for (int reduction = SMX_REDUCTION_MEAN; reduction <= SMX_REDUCTION_NONE; reduction++) {
             trial t = trial_of((smxOp_t)_i, i % 2 == 0 ? SMX_R_32F : SMX_R_64F, rows[i], 11);
             const smxLayout_t beside = layout_arranged(ARRANGED_DENSE, t.x.layout.type, 1, 11, rows[i]);
