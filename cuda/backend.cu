@@ -58,6 +58,7 @@ smxStatus_t open_cuda(const char *call, smxHandle_t handle) {
 }
 
 void close_cuda(smxHandle_t handle) {
+    smx_cuda_release_staging(handle);
     cudaFree(handle->bad_targets);
     cudaEventDestroy(static_cast<cudaEvent_t>(handle->order));
 }
@@ -153,11 +154,25 @@ smxStatus_t run_loss(const smx_call &call, smxStatus_t (*losses)(const smx_call 
 smxStatus_t cross_entropy(const smx_call *call) { return run_loss(*call, smx_cuda_row_losses, smx_cuda_row_loss_gradients); }
 smxStatus_t nll(const smx_call *call) { return run_loss(*call, smx_cuda_nll_losses, smx_cuda_nll_gradients); }
 
+// Problems without rows have at most a loss to write; the others share launches.
+smxStatus_t batch(const smx_call *calls, int64_t count, const smx_call **scratch, void *descriptions, size_t bytes) {
+    int with_rows = 0;
+    const smx_call **list = scratch;
+    for (int64_t i = 0; i < count; i++) {
+        if (calls[i].rows > 0)
+            list[with_rows++] = &calls[i];
+        else
+            SMX_TRY(loss_of_nothing(calls[i]));
+    }
+    return with_rows == 0 ? SMX_STATUS_SUCCESS : smx_cuda_batch(list, scratch + count, with_rows, descriptions, bytes);
+}
+
 } // namespace
 } // namespace smx
 
 // extern: a const object has internal linkage in C++
-extern const smx_backend smx_cuda_backend = {
-    SMX_BACKEND_CUDA,   smx::open_cuda,     smx::close_cuda,    smx::enter, smx::synchronize,      smx::allocate,
-    smx::release,       smx::allocate_host, smx::release_host,  smx::copy,  smx::take_bad_targets, smx::capturing,
-    smx::change_stream, smx::softmax,       smx::cross_entropy, smx::nll,   smx_describe_plan};
+extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,   smx::open_cuda,   smx::close_cuda,       smx::enter,
+                                             smx::synchronize,   smx::allocate,    smx::release,          smx::allocate_host,
+                                             smx::release_host,  smx::copy,        smx::take_bad_targets, smx::capturing,
+                                             smx::change_stream, smx::softmax,     smx::cross_entropy,    smx::nll,
+                                             smx::batch,         smx_describe_plan};

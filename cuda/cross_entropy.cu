@@ -36,22 +36,36 @@ template <class T> struct loss_program : reads_logits<T, false> {
     }
 };
 
+template <class T> loss_program<T> loss_of(const smx_call &call) {
+    using R = real_of<T>;
+    loss_program<T> program;
+    program.rows = operands_of(call);
+    program.scale = static_cast<R>(call.scale);
+    program.targets = targets_of(call);
+    program.weights = {static_cast<const R *>(call.class_weights)};
+    program.z = {static_cast<R>(call.z_loss)};
+    program.yield = yield_of<R>(call);
+    program.bad_targets = call.handle->bad_targets;
+    return program;
+}
+
+inline bool is_general(const smx_call &call) { return call.strided || smx_is_general_loss(&call); }
+
 } // namespace smx
 
 smxStatus_t smx_cuda_row_losses(const smx_call &call) {
     using namespace smx;
     return with_type(call.in.layout.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        using R = real_of<T>;
-        if (call.strided || smx_is_general_loss(&call)) return run_in_family(call, general_loss_of<T, false>(call, operands_of(call)));
-        loss_program<T> program;
-        program.rows = operands_of(call);
-        program.scale = static_cast<R>(call.scale);
-        program.targets = targets_of(call);
-        program.weights = {static_cast<const R *>(call.class_weights)};
-        program.z = {static_cast<R>(call.z_loss)};
-        program.yield = yield_of<R>(call);
-        program.bad_targets = call.handle->bad_targets;
-        return run_in_family(call, program);
+        return is_general(call) ? run_in_family(call, general_loss_of<T, false>(call)) : run_in_family(call, loss_of<T>(call));
+    });
+}
+
+smxStatus_t smx_cuda_row_losses_of_many(const smx::alike &calls, smx::batch_memory &memory) {
+    using namespace smx;
+    return with_type(calls.at[0]->in.layout.type, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        if (is_general(*calls.at[0])) return run_many_in_family<general_loss_program<T, false>>(calls, memory, general_loss_of<T, false>);
+        return run_many_in_family<loss_program<T>>(calls, memory, loss_of<T>);
     });
 }

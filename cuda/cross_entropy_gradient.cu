@@ -87,34 +87,51 @@ template <class T> struct gradient_from_lse_program {
     __device__ real output(const line &l, real probability, real, int64_t column) const { return l.gradient.of(probability, column); }
 };
 
+// What the two programs for index targets have in common.
+template <class P> P program_of(const smx_call &call) {
+    using R = typename P::real;
+    P program;
+    program.rows = operands_of(call);
+    program.scale = static_cast<R>(call.scale);
+    program.targets = targets_of(call);
+    program.weights = {static_cast<const R *>(call.class_weights)};
+    program.z = {static_cast<R>(call.z_loss)};
+    program.upstream = upstream_of<R>(call);
+    program.bad_targets = call.handle->bad_targets;
+    return program;
+}
+
+template <class T> loss_gradient_program<T> loss_gradient_of(const smx_call &call) {
+    auto program = program_of<loss_gradient_program<T>>(call);
+    program.yield = yield_of<real_of<T>>(call);
+    return program;
+}
+
+template <class T> gradient_from_lse_program<T> gradient_from_lse_of(const smx_call &call) {
+    auto program = program_of<gradient_from_lse_program<T>>(call);
+    program.lse = static_cast<const real_of<T> *>(call.lse);
+    return program;
+}
+
 } // namespace smx
 
 smxStatus_t smx_cuda_row_loss_gradients(const smx_call &call) {
     using namespace smx;
+    const bool from_lse = call.op == SMX_OP_CROSS_ENTROPY_BACKWARD && call.lse != nullptr;
     return with_type(call.in.layout.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        using R = real_of<T>;
-        const auto fill = [&](auto &program) {
-            program.rows = operands_of(call);
-            program.scale = static_cast<R>(call.scale);
-            program.targets = targets_of(call);
-            program.weights = {static_cast<const R *>(call.class_weights)};
-            program.z = {static_cast<R>(call.z_loss)};
-            program.upstream = upstream_of<R>(call);
-            program.bad_targets = call.handle->bad_targets;
-        };
-        const bool from_lse = call.op == SMX_OP_CROSS_ENTROPY_BACKWARD && call.lse != nullptr;
-        if (smx_is_general_loss(&call) || (call.strided && !from_lse))
-            return run_in_family(call, general_loss_of<T, true>(call, operands_of(call)));
-        if (from_lse) {
-            gradient_from_lse_program<T> program;
-            fill(program);
-            program.lse = static_cast<const R *>(call.lse);
-            return map_in_family(call, program);
-        }
-        loss_gradient_program<T> program;
-        fill(program);
-        program.yield = yield_of<R>(call);
-        return run_in_family(call, program);
+        if (smx_is_general_loss(&call) || (call.strided && !from_lse)) return run_in_family(call, general_loss_of<T, true>(call));
+        return from_lse ? map_in_family(call, gradient_from_lse_of<T>(call)) : run_in_family(call, loss_gradient_of<T>(call));
+    });
+}
+
+smxStatus_t smx_cuda_row_loss_gradients_of_many(const smx::alike &calls, smx::batch_memory &memory) {
+    using namespace smx;
+    const smx_call &first = *calls.at[0];
+    return with_type(first.in.layout.type, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        if (first.strided || smx_is_general_loss(&first))
+            return run_many_in_family<general_loss_program<T, true>>(calls, memory, general_loss_of<T, true>);
+        return run_many_in_family<loss_gradient_program<T>>(calls, memory, loss_gradient_of<T>);
     });
 }

@@ -2,7 +2,7 @@
 // smx.h has the formulas; here u are the logits but for their factor (softcap.cuh) and a the terms, what an index target has of its
 // own excepted.
 #pragma once
-#include "row_program.cuh"
+#include "operations.cuh"
 #include "softcap.cuh"
 #include "targets.cuh"
 
@@ -153,10 +153,10 @@ template <class T, bool gradient> struct general_loss_program {
     }
 };
 
-template <class T, bool gradient> general_loss_program<T, gradient> general_loss_of(const smx_call &call, const row_operands &rows) {
+template <class T, bool gradient> general_loss_program<T, gradient> general_loss_of(const smx_call &call) {
     using R = real_of<T>;
     general_loss_program<T, gradient> program;
-    program.rows = rows;
+    program.rows = operands_of(call);
     program.cap = soft_cap<R>::of(call.softcap, call.scale);
     program.targets = targets_of(call);
     program.weights = {static_cast<const R *>(call.class_weights)};

@@ -1,5 +1,7 @@
 // From a call to the kernel: the pieces that the launchers of all operations share, and the operations themselves.
 #pragma once
+#include "batch.cuh"
+#include "row_kernel.cuh"
 #include "row_map.cuh"
 #include "row_registers.cuh"
 #include "row_stream.cuh"
@@ -14,21 +16,44 @@ smxStatus_t smx_cuda_nll_gradients(const smx_call &call);      // nll.cu
 smxStatus_t smx_cuda_count_divisor(const smx_call &call);      // loss_sum.cu: the mean's divisor, to the workspace
 smxStatus_t smx_cuda_sum_losses(const smx_call &call);         // loss_sum.cu: row losses of the workspace, to the loss
 
+// The same for several calls that take the same kernel (batch.cuh).
+smxStatus_t smx_cuda_softmax_of_many(const smx::alike &calls, smx::batch_memory &memory);
+smxStatus_t smx_cuda_row_losses_of_many(const smx::alike &calls, smx::batch_memory &memory);
+smxStatus_t smx_cuda_row_loss_gradients_of_many(const smx::alike &calls, smx::batch_memory &memory);
+smxStatus_t smx_cuda_count_divisors_of_many(const smx::alike &calls, smx::batch_memory &memory);
+smxStatus_t smx_cuda_sum_losses_of_many(const smx::alike &calls, smx::batch_memory &memory);
+
+// Problems with rows; scratch: room for twice as many pointers; descriptions: device memory of so many bytes (batch.cu).
+smxStatus_t smx_cuda_batch(const smx_call *const *calls, const smx_call **scratch, int count, void *descriptions, size_t bytes);
+void smx_cuda_release_staging(smxHandle_t handle);
+
 namespace smx {
 
 inline operand operand_of(const smx_operand &o) { return {o.data, o.layout.outerStride, o.layout.colStride, 1, o.layout.type}; }
 
-inline row_operands operands_of(const smx_call &call) {
-    return {operand_of(call.in), operand_of(call.second), operand_of(call.out), call.rows, call.cols, call.in.layout.inner};
+// Rows side by side may also be given as an outer dimension of stride 1.
+inline bool lie_side_by_side(const row_operands &rows) {
+    const auto apart = [](const operand &o) { return o.data != nullptr && o.outer_stride != 1; };
+    return rows.inner == 1 && !apart(rows.in) && !apart(rows.second) && !apart(rows.out);
 }
 
-// The family switches, for programs with and without something to reduce.
-template <class P> smxStatus_t run_in_family(const smx_call &call, const P &program) {
+inline row_operands operands_of(const smx_call &call) {
+    row_operands rows = {operand_of(call.in), operand_of(call.second), operand_of(call.out), call.rows, call.cols, call.in.layout.inner};
+    if (call.strided && lie_side_by_side(rows)) {
+        rows.inner = rows.rows;
+        rows.in.outer_stride = rows.second.outer_stride = rows.out.outer_stride = 0;
+    }
+    return rows;
+}
+
+// ---- the family switches, for programs with and without something to reduce: f(shape) ----
+
+template <class P, class F> smxStatus_t with_reducing_shape(const smx_call &call, F f) {
     switch (call.plan.row->kernel) {
-    case SMX_KERNEL_ROW_REGISTERS: return row_registers::run(call, program);
-    case SMX_KERNEL_ROW_STREAM: return row_stream::run(call, program);
+    case SMX_KERNEL_ROW_REGISTERS: return row_registers::with_shape<P>(call, f);
+    case SMX_KERNEL_ROW_STREAM: return row_stream::with_shape<P>(call, f);
     case SMX_KERNEL_ROW_STRIDED:
-        if constexpr (P::also_strided) return row_strided::run(call, program);
+        if constexpr (P::also_strided) return row_strided::with_shape<P>(call, f);
         break;
     case SMX_KERNEL_ROW_MAP:
     case SMX_KERNEL_ROW_PICK: break;
@@ -36,8 +61,29 @@ template <class P> smxStatus_t run_in_family(const smx_call &call, const P &prog
     return no_such_kernel(call);
 }
 
+template <class P, class F> smxStatus_t with_mapping_shape(const smx_call &call, F f) {
+    return call.plan.row->kernel == SMX_KERNEL_ROW_STRIDED ? row_strided::with_shape<P>(call, f) : row_map::with_shape<P>(call, f);
+}
+
+// ---- launches ----
+
+template <class P, class Shape> smxStatus_t launch_one(const smx_call &call, Shape, const P &program) {
+    return launch(call, row_kernel<P, Shape>, Shape::blocks(program), Shape::threads, program);
+}
+
+template <class P> smxStatus_t run_in_family(const smx_call &call, const P &program) {
+    return with_reducing_shape<P>(call, [&](auto shape) { return launch_one(call, shape, program); });
+}
+
 template <class P> smxStatus_t map_in_family(const smx_call &call, const P &program) {
-    return call.plan.row->kernel == SMX_KERNEL_ROW_STRIDED ? row_strided::run(call, program) : row_map::run(call, program);
+    return with_mapping_shape<P>(call, [&](auto shape) { return launch_one(call, shape, program); });
+}
+
+// make(call) -> program
+template <class P, class Make> smxStatus_t run_many_in_family(const alike &calls, batch_memory &memory, Make make) {
+    return with_reducing_shape<P>(*calls.at[0], [&](auto shape) {
+        return launch_many<P>(calls, memory, shape, [&](const smx_call &call, int) { return make(call); });
+    });
 }
 
 } // namespace smx

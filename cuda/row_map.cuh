@@ -14,46 +14,49 @@ template <class T, int per_row, int per_thread> __host__ __device__ int64_t chun
     return full > 0 ? full : 1;
 }
 
-// At least two blocks per multiprocessor: left the choice, the compiler was seen to spill.
-template <class P, int per_row, int per_block, int per_thread> __global__ void __launch_bounds__(per_block, 2) kernel(const P program) {
-    using T = typename P::element;
-    using R = typename P::real;
-    constexpr int V = vector_elements<T>, N = per_thread / V, groups = per_block / per_row;
-    using part = row_part<V, int64_t, N, edges_per_thread<V, per_row>, per_row>;
+template <int per_row, int per_block, int per_thread> struct shape {
+    static constexpr int threads = per_block, groups = per_block / per_row;
 
-    const int thread = static_cast<int>(threadIdx.x) % per_row;
-    const row_operands &rows = program.rows;
-    const int64_t chunks = chunks_of_row<T, per_row, per_thread>(rows.cols), items = rows.rows * chunks;
-    for (int64_t item = static_cast<int64_t>(blockIdx.x) * groups + threadIdx.x / per_row; item < items;
-         item += static_cast<int64_t>(gridDim.x) * groups) {
-        const int64_t row = item / chunks, first = item % chunks * chunk_vectors<T, per_row, per_thread>;
-        const auto line = program.begin(row, thread == 0 && first == 0);
-        part mine{{rows.in.template row<T>(row), rows.cols}, first, thread};
-        if (first != 0) mine.cut.edges = 0; // the first chunk's threads have them
-        R x[part::size], none[1];
-        program.load(mine, row, !line.skip, x, none);
-        mine.for_each([&](int k, int64_t column) {
-            x[k] = line.zero ? R(0) : program.output(line, program.value_of_element(line, x[k]), R(0), column);
-        });
-        mine.store(rows.out, row, x);
+    // Left the choice, the compiler was seen to spill.
+    template <class P> static constexpr int min_blocks = 2;
+
+    template <class P> static int64_t blocks(const P &program) {
+        const int64_t items = program.rows.rows * chunks_of_row<typename P::element, per_row, per_thread>(program.rows.cols);
+        return (items + groups - 1) / groups;
     }
-}
 
-template <class P, int per_row, int per_block, int per_thread> smxStatus_t launch_shape(const smx_call &call, const P &program) {
-    constexpr int64_t groups = per_block / per_row;
-    const int64_t items = call.rows * chunks_of_row<typename P::element, per_row, per_thread>(call.cols);
-    return launch(call, kernel<P, per_row, per_block, per_thread>, (items + groups - 1) / groups, per_block, program);
-}
+    template <class P> __device__ static void run(const P &program, int64_t block, int64_t blocks) {
+        using T = typename P::element;
+        using R = typename P::real;
+        constexpr int V = vector_elements<T>, N = per_thread / V;
+        using part = row_part<V, int64_t, N, edges_per_thread<V, per_row>, per_row>;
 
-// The shapes of the plan table that this family is compiled for.
-template <class P> smxStatus_t run(const smx_call &call, const P &program) {
+        const int thread = static_cast<int>(threadIdx.x) % per_row;
+        const row_operands &rows = program.rows;
+        const int64_t chunks = chunks_of_row<T, per_row, per_thread>(rows.cols), items = rows.rows * chunks;
+        for (int64_t item = block * groups + threadIdx.x / per_row; item < items; item += blocks * groups) {
+            const int64_t row = item / chunks, first = item % chunks * chunk_vectors<T, per_row, per_thread>;
+            const auto line = program.begin(row, thread == 0 && first == 0);
+            part mine{{rows.in.template row<T>(row), rows.cols}, first, thread};
+            if (first != 0) mine.cut.edges = 0; // the first chunk's threads have them
+            R x[part::size], none[1];
+            program.load(mine, row, !line.skip, x, none);
+            mine.for_each([&](int k, int64_t column) {
+                x[k] = line.zero ? R(0) : program.output(line, program.value_of_element(line, x[k]), R(0), column);
+            });
+            mine.store(rows.out, row, x);
+        }
+    }
+};
+
+template <class P, class F> smxStatus_t with_shape(const smx_call &call, F f) {
     const smx_plan_row &plan = *call.plan.row;
     const auto is = [&](int per_row, int per_block, int per_thread) {
         return plan.threads_per_row == per_row && plan.threads_per_block == per_block && plan.elements_per_thread == per_thread;
     };
-    if (is(4, 256, 16)) return launch_shape<P, 4, 256, 16>(call, program);
-    if (is(32, 256, 32)) return launch_shape<P, 32, 256, 32>(call, program);
-    if (is(256, 256, 32)) return launch_shape<P, 256, 256, 32>(call, program);
+    if (is(4, 256, 16)) return f(shape<4, 256, 16>{});
+    if (is(32, 256, 32)) return f(shape<32, 256, 32>{});
+    if (is(256, 256, 32)) return f(shape<256, 256, 32>{});
     return no_such_kernel(call);
 }
 

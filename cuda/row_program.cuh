@@ -1,6 +1,6 @@
 // Row programs: what an operation reads of a row, reduces over it and writes. A family (row_registers, row_stream, row_map,
 // row_strided) says how a row is held and knows nothing of operations; a program knows nothing of threads. A program is a plain
-// struct, passed to the kernel by value, with
+// struct that can be copied byte by byte, with
 //
 //   element                 type of the first operand; the types of the others are known at run time only
 //   rows                    the operands

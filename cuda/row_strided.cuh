@@ -118,107 +118,103 @@ __device__ __forceinline__ void merge_groups(Reduction (&mine)[V], R factor) {
     __syncthreads(); // the slots are used again
 }
 
-// Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice, which was seen to spill.
-template <class P> constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers || !P::reduces ? 1 : 0;
-
-template <class P, int per_row, int per_block, int per_thread>
-__global__ void __launch_bounds__(per_block, min_blocks<P>) kernel(const P program) {
-    using T = typename P::element;
-    using R = typename P::real;
-    constexpr int V = vector_elements<T>, N = per_thread / V, groups = per_block / per_row, warps = per_block / 32;
+// elements: what a thread holds at a time, in words of 4 bytes.
+template <int per_row, int per_block, int elements> struct shape {
+    static constexpr int threads = per_block, groups = per_block / per_row;
     static_assert(groups <= 32 && 32 % groups == 0, "a warp has a thread of every group at least");
 
-    const row_operands &rows = program.rows;
-    const int group = static_cast<int>(threadIdx.x) % groups, thread = static_cast<int>(threadIdx.x) / groups;
-    const int64_t per_outer = (rows.inner + V - 1) / V, bundles = rows.rows / rows.inner * per_outer; // of V rows
-    const bool stays = rows.cols <= per_row * N;
-    for (int64_t first = static_cast<int64_t>(blockIdx.x) * groups; first < bundles; first += static_cast<int64_t>(gridDim.x) * groups) {
-        const int64_t own = first + group, bundle = own < bundles ? own : bundles - 1;
-        const int64_t o = bundle / per_outer, i = bundle % per_outer * V, left = rows.inner - i;
-        const int held = own >= bundles ? 0 : left < V ? static_cast<int>(left) : V;
-        const int64_t row = o * rows.inner + i;
-        using part_type = part<V, N, per_row>;
-        const auto part_from = [&](int64_t column) { return part_type{o, i, column, held > 0 ? rows.cols : 0, thread, held}; };
+    // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice, which was seen to spill.
+    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers || !P::reduces ? 1 : 0;
 
-        decltype(program.begin(row, false)) line[V];
-        bool wanted = false;
-#pragma unroll
-        for (int lane = 0; lane < V; lane++) {
-            const bool present = lane < held;
-            line[lane] = program.begin(present ? row + lane : row, present && thread == 0);
-            wanted = wanted || (present && !line[lane].skip);
-        }
+    // Bundles of up to V rows, side by side.
+    template <class P> __host__ __device__ static int64_t bundles_of(const P &program) {
+        constexpr int V = vector_elements<typename P::element>;
+        return program.rows.rows / program.rows.inner * ((program.rows.inner + V - 1) / V);
+    }
+    template <class P> static int64_t blocks(const P &program) { return (bundles_of(program) + groups - 1) / groups; }
 
-        R x[V][N], w[P::two_numbers ? V : 1][N] = {};
-        const auto for_each_part = [&](auto pass) {
-            for (int64_t column = 0; column < rows.cols; column += per_row * N) pass(part_from(column));
-        };
-        // output of everything, from what is known of every lane's row
-        const auto write = [&](const auto &result, bool read_again) {
-            if constexpr (P::writes) {
-                for_each_part([&](const part_type &mine) {
-                    if (read_again) program.load(mine, row, wanted, x, w);
-#pragma unroll
-                    for (int lane = 0; lane < V; lane++) {
-#pragma unroll
-                        for (int n = 0; n < N; n++) {
-                            const R out = program.output(result[lane], program.value_of_element(result[lane], x[lane][n]),
-                                                         w[P::two_numbers ? lane : 0][n], mine.column(n));
-                            x[lane][n] = line[lane].zero ? R(0) : out;
-                        }
-                    }
-                    mine.store(rows.out, x);
-                });
-            }
-        };
+    template <class P> __device__ static void run(const P &program, int64_t block, int64_t blocks) {
+        using T = typename P::element;
+        using R = typename P::real;
+        constexpr int per_thread = sizeof(R) == 4   ? elements
+                                   : P::two_numbers ? elements / 4
+                                                    : elements / 2; // columns in flight: at least 4
+        constexpr int V = vector_elements<T>, N = per_thread / V, warps = per_block / 32;
 
-        if constexpr (P::reduces) {
-            using reduction = typename P::reduction;
-            reduction of_row[V];
-#pragma unroll
-            for (int lane = 0; lane < V; lane++) of_row[lane] = reduction::empty();
-            for_each_part([&](const part_type &mine) {
-                program.load(mine, row, wanted, x, w);
-#pragma unroll
-                for (int lane = 0; lane < V; lane++)
-                    if (!line[lane].skip) program.accumulate(of_row[lane], x[lane], w[P::two_numbers ? lane : 0]);
-            });
-            merge_groups<V, groups, warps>(of_row, program.factor());
-            decltype(program.finish(line[0], of_row[0], row, false)) result[V];
+        const row_operands &rows = program.rows;
+        const int group = static_cast<int>(threadIdx.x) % groups, thread = static_cast<int>(threadIdx.x) / groups;
+        const int64_t per_outer = (rows.inner + V - 1) / V, bundles = bundles_of(program);
+        const bool stays = rows.cols <= per_row * N;
+        for (int64_t first = block * groups; first < bundles; first += blocks * groups) {
+            const int64_t own = first + group, bundle = own < bundles ? own : bundles - 1;
+            const int64_t o = bundle / per_outer, i = bundle % per_outer * V, left = rows.inner - i;
+            const int held = own >= bundles ? 0 : left < V ? static_cast<int>(left) : V;
+            const int64_t row = o * rows.inner + i;
+            using part_type = part<V, N, per_row>;
+            const auto part_from = [&](int64_t column) { return part_type{o, i, column, held > 0 ? rows.cols : 0, thread, held}; };
+
+            decltype(program.begin(row, false)) line[V];
+            bool wanted = false;
 #pragma unroll
             for (int lane = 0; lane < V; lane++) {
                 const bool present = lane < held;
-                result[lane] = program.finish(line[lane], of_row[lane], present ? row + lane : row, present && thread == 0);
+                line[lane] = program.begin(present ? row + lane : row, present && thread == 0);
+                wanted = wanted || (present && !line[lane].skip);
             }
-            write(result, !stays);
-        } else {
-            write(line, true);
+
+            R x[V][N], w[P::two_numbers ? V : 1][N] = {};
+            const auto for_each_part = [&](auto pass) {
+                for (int64_t column = 0; column < rows.cols; column += per_row * N) pass(part_from(column));
+            };
+            // output of everything, from what is known of every lane's row
+            const auto write = [&](const auto &result, bool read_again) {
+                if constexpr (P::writes) {
+                    for_each_part([&](const part_type &mine) {
+                        if (read_again) program.load(mine, row, wanted, x, w);
+#pragma unroll
+                        for (int lane = 0; lane < V; lane++) {
+#pragma unroll
+                            for (int n = 0; n < N; n++) {
+                                const R out = program.output(result[lane], program.value_of_element(result[lane], x[lane][n]),
+                                                             w[P::two_numbers ? lane : 0][n], mine.column(n));
+                                x[lane][n] = line[lane].zero ? R(0) : out;
+                            }
+                        }
+                        mine.store(rows.out, x);
+                    });
+                }
+            };
+
+            if constexpr (P::reduces) {
+                using reduction = typename P::reduction;
+                reduction of_row[V];
+#pragma unroll
+                for (int lane = 0; lane < V; lane++) of_row[lane] = reduction::empty();
+                for_each_part([&](const part_type &mine) {
+                    program.load(mine, row, wanted, x, w);
+#pragma unroll
+                    for (int lane = 0; lane < V; lane++)
+                        if (!line[lane].skip) program.accumulate(of_row[lane], x[lane], w[P::two_numbers ? lane : 0]);
+                });
+                merge_groups<V, groups, warps>(of_row, program.factor());
+                decltype(program.finish(line[0], of_row[0], row, false)) result[V];
+#pragma unroll
+                for (int lane = 0; lane < V; lane++) {
+                    const bool present = lane < held;
+                    result[lane] = program.finish(line[lane], of_row[lane], present ? row + lane : row, present && thread == 0);
+                }
+                write(result, !stays);
+            } else {
+                write(line, true);
+            }
         }
     }
-}
+};
 
-// Rows side by side may also be given as an outer dimension of stride 1.
-inline void lay_side_by_side(row_operands &rows, bool reads, bool reads_second, bool writes) {
-    const auto apart = [](const operand &o, bool used) { return used && o.outer_stride != 1; };
-    if (rows.inner != 1 || apart(rows.in, reads) || apart(rows.second, reads_second) || apart(rows.out, writes)) return;
-    rows.inner = rows.rows;
-    rows.in.outer_stride = rows.second.outer_stride = rows.out.outer_stride = 0;
-}
-
-template <class P, int per_row> smxStatus_t launch_shape(const smx_call &call, P program) {
-    using R = typename P::real;
-    constexpr int per_block = 256, V = vector_elements<typename P::element>;
-    constexpr int per_thread = sizeof(R) == 4 ? 32 : P::two_numbers ? 8 : 16; // columns in flight: at least 4
-    lay_side_by_side(program.rows, true, program.rows.second.data != nullptr, P::writes);
-    const int64_t inner = program.rows.inner, bundles = call.rows / inner * ((inner + V - 1) / V), groups = per_block / per_row;
-    return launch(call, kernel<P, per_row, per_block, per_thread>, (bundles + groups - 1) / groups, per_block, program);
-}
-
-// The shapes of the plan table that this family is compiled for.
-template <class P> smxStatus_t run(const smx_call &call, const P &program) {
+template <class P, class F> smxStatus_t with_shape(const smx_call &call, F f) {
     switch (call.plan.row->threads_per_row) {
-    case 8: return launch_shape<P, 8>(call, program);
-    case 64: return launch_shape<P, 64>(call, program);
+    case 8: return f(shape<8, 256, 32>{});
+    case 64: return f(shape<64, 256, 32>{});
     default: return no_such_kernel(call);
     }
 }

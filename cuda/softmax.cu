@@ -30,20 +30,33 @@ template <class T, bool logarithm> struct forward_program : reads_logits<T, !log
 template <class T> struct softmax_program : forward_program<T, false> {};
 template <class T> struct log_softmax_program : forward_program<T, true> {};
 
-template <template <class> class Program> smxStatus_t run_forward(const smx_call &call) {
+template <class P> P program_of(const smx_call &call) {
+    P program;
+    program.rows = operands_of(call);
+    program.scale = static_cast<typename P::real>(call.scale);
+    program.empty_row_is_zero = call.empty_row == SMX_EMPTY_ROW_ZERO;
+    return program;
+}
+
+// f(tag of the program)
+template <class F> smxStatus_t with_program(const smx_call &call, F f) {
     return with_type(call.in.layout.type, [&](auto tag) {
-        using P = Program<typename decltype(tag)::type>;
-        P program;
-        program.rows = operands_of(call);
-        program.scale = static_cast<typename P::real>(call.scale);
-        program.empty_row_is_zero = call.empty_row == SMX_EMPTY_ROW_ZERO;
-        return run_in_family(call, program);
+        using T = typename decltype(tag)::type;
+        return call.op == SMX_OP_SOFTMAX_FORWARD ? f(type_tag<softmax_program<T>>{}) : f(type_tag<log_softmax_program<T>>{});
     });
 }
 
 } // namespace smx
 
 smxStatus_t smx_cuda_softmax(const smx_call &call) {
-    return call.op == SMX_OP_SOFTMAX_FORWARD ? smx::run_forward<smx::softmax_program>(call)
-                                             : smx::run_forward<smx::log_softmax_program>(call);
+    using namespace smx;
+    return with_program(call, [&](auto tag) { return run_in_family(call, program_of<typename decltype(tag)::type>(call)); });
+}
+
+smxStatus_t smx_cuda_softmax_of_many(const smx::alike &calls, smx::batch_memory &memory) {
+    using namespace smx;
+    return with_program(*calls.at[0], [&](auto tag) {
+        using P = typename decltype(tag)::type;
+        return run_many_in_family<P>(calls, memory, program_of<P>);
+    });
 }

@@ -66,6 +66,7 @@ smxStatus_t smxDestroy(smxHandle_t handle) {
     if (handle->own_workspace != NULL) handle->backend->release(call, handle, handle->own_workspace);
     for (int i = 0; i < handle->retired_count; i++) handle->backend->release(call, handle, handle->retired[i]);
     handle->backend->close(handle);
+    free(handle->batch_memory);
     free(handle);
     return status;
 }

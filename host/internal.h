@@ -103,6 +103,10 @@ smxStatus_t smx_plan_call(smx_call *call);
 bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call, int compute_capability);
 void smx_describe_plan(const smx_call *call, char *text, size_t capacity);
 
+/* What describes a problem of a batched call to one of its launches, of which there are three at most. */
+#define SMX_BATCH_PROBLEM_BYTES 512
+#define SMX_BATCH_BYTES(count) ((size_t)(count)*3 * (SMX_BATCH_PROBLEM_BYTES + 128))
+
 /* ---- backends ---- */
 
 typedef struct smx_bad_targets {
@@ -129,6 +133,9 @@ typedef struct smx_backend {
     smxStatus_t (*softmax)(const smx_call *call);
     smxStatus_t (*cross_entropy)(const smx_call *call);
     smxStatus_t (*nll)(const smx_call *call);
+    /* Calls of one operation with the same options, planned, with their workspaces. scratch: room for three times as many pointers;
+     * descriptions: memory of the backend, SMX_BATCH_BYTES(count). */
+    smxStatus_t (*batch)(const smx_call *calls, int64_t count, const smx_call **scratch, void *descriptions, size_t bytes);
     void (*describe)(const smx_call *call, char *text, size_t capacity);
 } smx_backend;
 
@@ -152,6 +159,10 @@ struct smxContext {
     size_t own_workspace_bytes, callers_workspace_bytes;
     void *retired[SMX_MOST_RETIRED]; /* the handle's former workspaces */
     int retired_count;
+
+    void *batch_memory; /* host memory for the calls of a batch (batch.c) */
+    size_t batch_memory_bytes;
+    void *staging; /* CUDA: host memory that descriptions of batches are copied from */
 
     smx_bad_targets *bad_targets; /* memory of the backend */
     void *order;                  /* CUDA: the event that orders a new stream behind the old one */
@@ -199,6 +210,13 @@ smxStatus_t smx_check_layout(const char *call, const char *name, const smxLayout
 smxStatus_t smx_take_operand(const char *call, smx_operand *operand, const char *name, const smxLayout_t *layout, const void *data);
 bool smx_is_strided(const smxLayout_t *layout);
 smxStatus_t smx_check_call(smx_call *call); /* also sets rows, cols and strided */
+
+/* ---- calls with their options and inputs, for single and batched calls alike ---- */
+
+smxStatus_t smx_start_softmax(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *given);
+smxStatus_t smx_start_cross_entropy(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle,
+                                    const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                    const smxTargets_t *targets);
 
 /* ---- options and targets of losses (loss.c) ---- */
 

@@ -3,7 +3,7 @@
 
 #include "internal.h"
 
-static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *given) {
+smxStatus_t smx_start_softmax(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *given) {
     SMX_TRY(smx_enter(name, handle));
     const smxSoftmaxOptions_t defaults = SMX_SOFTMAX_OPTIONS_INIT;
     const smxSoftmaxOptions_t *options = given != NULL ? given : &defaults;
@@ -27,7 +27,7 @@ static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle
 static smxStatus_t forward(const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout,
                            const void *x, const smxLayout_t *yLayout, void *y) {
     smx_call call;
-    SMX_TRY(start(&call, name, op, handle, options));
+    SMX_TRY(smx_start_softmax(&call, name, op, handle, options));
     SMX_TRY(smx_take_operand(name, &call.in, "x", xLayout, x));
     SMX_TRY(smx_take_operand(name, &call.out, "y", yLayout, y));
     return smx_run(&call);
@@ -37,7 +37,7 @@ static smxStatus_t backward(const char *name, smxOp_t op, smxHandle_t handle, co
                             const smxLayout_t *yLayout, const void *y, const smxLayout_t *dyLayout, const void *dy,
                             const smxLayout_t *dxLayout, void *dx) {
     smx_call call;
-    SMX_TRY(start(&call, name, op, handle, options));
+    SMX_TRY(smx_start_softmax(&call, name, op, handle, options));
     SMX_TRY(smx_take_operand(name, &call.in, "y", yLayout, y));
     SMX_TRY(smx_take_operand(name, &call.second, "dy", dyLayout, dy));
     SMX_TRY(smx_take_operand(name, &call.out, "dx", dxLayout, dx));
@@ -67,7 +67,7 @@ smxStatus_t smxLogSoftmaxBackward(smxHandle_t handle, const smxSoftmaxOptions_t 
 smxStatus_t smxLogSumExp(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x, void *lse) {
     const char *name = "smxLogSumExp";
     smx_call call;
-    SMX_TRY(start(&call, name, SMX_OP_LOG_SUM_EXP, handle, options));
+    SMX_TRY(smx_start_softmax(&call, name, SMX_OP_LOG_SUM_EXP, handle, options));
     SMX_TRY(smx_take_operand(name, &call.in, "x", xLayout, x));
     call.lse = lse;
     return smx_run(&call);

@@ -17,6 +17,7 @@ Suite *suite_plans(void);
 Suite *suite_arguments(void);
 Suite *suite_handle(void);
 Suite *suite_layout(void);
+Suite *suite_batch(void);
 Suite *suite_determinism(void);
 Suite *suite_notebook(void);
 Suite *suite_gradients(void);

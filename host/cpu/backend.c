@@ -98,6 +98,32 @@ static smxStatus_t softmax(const smx_call *call) { return ((const isa *)call->ha
 static smxStatus_t cross_entropy(const smx_call *call) { return ((const isa *)call->handle->isa)->cross_entropy(call); }
 static smxStatus_t nll(const smx_call *call) { return ((const isa *)call->handle->isa)->nll(call); }
 
+static smxStatus_t run(const smx_call *call) {
+    if (call->op == SMX_OP_CROSS_ENTROPY_FORWARD || call->op == SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD) return cross_entropy(call);
+    return call->rows == 0 ? SMX_STATUS_SUCCESS : softmax(call);
+}
+
+/* From about this many elements on a problem of a batch gets all threads; smaller ones get a thread each. They cannot fail. */
+enum { ELEMENTS_FOR_ALL_THREADS = 1 << 18, ELEMENTS_FOR_THREADS = 1 << 14 };
+
+static smxStatus_t batch(const smx_call *calls, int64_t count, const smx_call **scratch, void *descriptions, size_t bytes) {
+    (void)descriptions;
+    (void)bytes;
+    int64_t small = 0, elements = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t of_problem = calls[i].rows * calls[i].cols;
+        if (of_problem >= ELEMENTS_FOR_ALL_THREADS) {
+            SMX_TRY(run(&calls[i]));
+        } else {
+            scratch[small++] = &calls[i];
+            elements += of_problem;
+        }
+    }
+#pragma omp parallel for schedule(dynamic, 8) if (elements >= ELEMENTS_FOR_THREADS)
+    for (int64_t i = 0; i < small; i++) (void)run(scratch[i]);
+    return SMX_STATUS_SUCCESS;
+}
+
 static void describe(const smx_call *call, char *text, size_t capacity) {
 #ifdef _OPENMP
     const int threads = omp_get_max_threads();
@@ -124,4 +150,5 @@ const smx_backend smx_cpu_backend = {.kind = SMX_BACKEND_CPU,
                                      .softmax = softmax,
                                      .cross_entropy = cross_entropy,
                                      .nll = nll,
+                                     .batch = batch,
                                      .describe = describe};

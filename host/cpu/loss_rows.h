@@ -87,9 +87,13 @@ static void R(loss_rows)(const R(loss_rule) * l, void (*row_function)(const R(lo
             row_function(l, row, target);
         }
     }
+    if (count == 0) return;
     smx_bad_targets *bad = call->handle->bad_targets;
-    bad->count += count;
-    if (first_row < bad->first_row) bad->first_row = first_row;
+#pragma omp critical(smx_bad_targets) /* problems of a batch run at once */
+    {
+        bad->count += count;
+        if (first_row < bad->first_row) bad->first_row = first_row;
+    }
 }
 
 static void R(reduce_losses)(const R(loss_rule) * l) {

@@ -300,6 +300,31 @@ SMX_API smxStatus_t smxNllLossForward(smxHandle_t handle, const smxCrossEntropyO
 SMX_API smxStatus_t smxNllLossBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                        const smxTargets_t *targets, const void *gradLoss, const smxLayout_t *dxLayout, void *dx);
 
+/* ---- batched calls: problems of different shapes in one call. The arrays are host memory with one entry per problem, count of them,
+ * and are read before the call returns; what they point to is memory of the backend. Every problem has the rules, the results and, bit
+ * by bit, the numbers of the single call with these options; a mean is that of its problem. Layouts, types and kinds of targets may
+ * differ from problem to problem. On CUDA problems that take the same kernel share a launch. What is written of one problem must not
+ * overlap anything of another. If a problem is refused nothing is enqueued for any of them, and the message has its number.
+ * smxGetBadTargets counts rows by their numbers in their own problems. count = 0 is a success that does nothing. ------- */
+
+/* As smxSoftmaxForward. INVALID_VALUE: count outside [0, 2^31), an array is NULL. */
+SMX_API smxStatus_t smxSoftmaxForwardBatched(smxHandle_t handle, const smxSoftmaxOptions_t *options, int64_t count,
+                                             const smxLayout_t *xLayouts, const void *const *x, const smxLayout_t *yLayouts,
+                                             void *const *y);
+/* As smxLogSoftmaxForward. */
+SMX_API smxStatus_t smxLogSoftmaxForwardBatched(smxHandle_t handle, const smxSoftmaxOptions_t *options, int64_t count,
+                                                const smxLayout_t *xLayouts, const void *const *x, const smxLayout_t *yLayouts,
+                                                void *const *y);
+/* As smxCrossEntropyForward. lse, or entries of it, may be NULL. */
+SMX_API smxStatus_t smxCrossEntropyForwardBatched(smxHandle_t handle, const smxCrossEntropyOptions_t *options, int64_t count,
+                                                  const smxLayout_t *xLayouts, const void *const *x, const smxTargets_t *targets,
+                                                  void *const *loss, void *const *lse);
+/* As smxCrossEntropyForwardBackward. gradLoss, loss and lse, or entries of them, may be NULL. */
+SMX_API smxStatus_t smxCrossEntropyForwardBackwardBatched(smxHandle_t handle, const smxCrossEntropyOptions_t *options, int64_t count,
+                                                          const smxLayout_t *xLayouts, const void *const *x, const smxTargets_t *targets,
+                                                          const void *const *gradLoss, void *const *loss, void *const *lse,
+                                                          const smxLayout_t *dxLayouts, void *const *dx);
+
 /* ---- planning ----------------------------------------------------------------------------------------------------- */
 
 /* The operations, each with one call. */

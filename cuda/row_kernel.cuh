@@ -1,0 +1,49 @@
+// The two kernels of every row program: for one problem, or for many of different sizes. A shape of a family says how rows are held:
+//
+//   threads                    of a block
+//   min_blocks<P>              per multiprocessor that the compiler has to leave registers for; 0: its choice
+//   blocks(program)            enough for a turn each
+//   run(program, block, blocks)   what one of so many blocks does
+#pragma once
+#include "launch.cuh"
+
+namespace smx {
+
+template <class P, class Shape>
+__global__ void __launch_bounds__(Shape::threads, Shape::template min_blocks<P>) row_kernel(const P program) {
+    Shape::run(program, blockIdx.x, gridDim.x);
+}
+
+// Which of several problems a block belongs to: the last whose first block is not beyond it. All lanes of a warp search together.
+__device__ __forceinline__ int problem_of_block(const int64_t *first_blocks, int problems, int64_t block) {
+    int from = 0;
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    while (problems > 1) {
+        const int step = (problems + 31) / 32, at = lane * step;
+        const unsigned reached = __ballot_sync(0xffffffffu, at < problems && first_blocks[from + (at < problems ? at : 0)] <= block);
+        const int last = (__popc(reached) - 1) * step;
+        from += last;
+        problems = problems - last < step ? problems - last : step;
+    }
+    return from;
+}
+
+// programs[i] has the blocks from first_blocks[i] to first_blocks[i + 1].
+template <class P, class Shape>
+__global__ void __launch_bounds__(Shape::threads, Shape::template min_blocks<P>)
+    row_kernel_of_many(const P *programs, const int64_t *first_blocks, int problems) {
+    static_assert(sizeof(P) % sizeof(unsigned) == 0, "copied in words");
+    constexpr int words = static_cast<int>(sizeof(P) / sizeof(unsigned));
+    SHARED_VAR(P, program);
+    for (int64_t block = blockIdx.x; block < first_blocks[problems]; block += gridDim.x) {
+        const int problem = problem_of_block(first_blocks, problems, block);
+        const unsigned *from = reinterpret_cast<const unsigned *>(programs + problem);
+        unsigned *to = reinterpret_cast<unsigned *>(&program);
+        for (int word = static_cast<int>(threadIdx.x); word < words; word += Shape::threads) to[word] = from[word];
+        __syncthreads();
+        Shape::run(program, block - first_blocks[problem], first_blocks[problem + 1] - first_blocks[problem]);
+        __syncthreads(); // the program and the shape's shared memory are used again
+    }
+}
+
+} // namespace smx
