@@ -31,7 +31,7 @@ bool same_width(const smx_call &a, const smx_call &b) { return (a.in.layout.type
 
 struct step {
     bool (*concerns)(const smx_call &);
-    bool (*alike)(const smx_call &, const smx_call &);
+    bool (*share)(const smx_call &, const smx_call &); // a launch
     smxStatus_t (*run)(const alike &, batch_memory &);
 };
 
@@ -66,7 +66,7 @@ smxStatus_t visit(const step_list &steps, const smx_call *const *sorted, int cou
         int size = 0;
         for (int i = 0; i <= count; i++) {
             if (i < count && !now.concerns(*sorted[i])) continue;
-            if (size > 0 && (i == count || !now.alike(*group[0], *sorted[i]))) {
+            if (size > 0 && (i == count || !now.share(*group[0], *sorted[i]))) {
                 SMX_TRY(now.run({group, size}, memory));
                 size = 0;
             }
