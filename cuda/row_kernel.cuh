@@ -9,8 +9,10 @@
 
 namespace smx {
 
-template <class P, class Shape>
-__global__ void __launch_bounds__(Shape::threads, Shape::template min_blocks<P>) row_kernel(const P program) {
+// nvcc takes no member template in its place.
+template <class P, class Shape> constexpr int min_blocks_of = Shape::template min_blocks<P>;
+
+template <class P, class Shape> __global__ void __launch_bounds__(Shape::threads, min_blocks_of<P, Shape>) row_kernel(const P program) {
     Shape::run(program, blockIdx.x, gridDim.x);
 }
 
@@ -30,7 +32,7 @@ __device__ __forceinline__ int problem_of_block(const int64_t *first_blocks, int
 
 // programs[i] has the blocks from first_blocks[i] to first_blocks[i + 1].
 template <class P, class Shape>
-__global__ void __launch_bounds__(Shape::threads, Shape::template min_blocks<P>)
+__global__ void __launch_bounds__(Shape::threads, min_blocks_of<P, Shape>)
     row_kernel_of_many(const P *programs, const int64_t *first_blocks, int problems) {
     static_assert(sizeof(P) % sizeof(unsigned) == 0, "copied in words");
     constexpr int words = static_cast<int>(sizeof(P) / sizeof(unsigned));
