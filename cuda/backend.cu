@@ -147,7 +147,7 @@ smxStatus_t run_loss(const smx_call &call, smxStatus_t (*losses)(const smx_call 
     const bool gradient = call.out.data != nullptr;
     if (gradient && smx_counts_divisor(&call)) SMX_TRY(smx_cuda_count_divisor(call));
     SMX_TRY(gradient ? gradients(call) : losses(call));
-    const bool one_loss = call.loss != nullptr && call.reduction != SMX_REDUCTION_NONE;
+    const bool one_loss = call.loss != nullptr && call.reduction != SMX_REDUCTION_NONE && call.row_losses == nullptr;
     return one_loss ? smx_cuda_sum_losses(call) : SMX_STATUS_SUCCESS;
 }
 
@@ -175,4 +175,4 @@ extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,   smx::open_cuda,
                                              smx::synchronize,   smx::allocate,    smx::release,          smx::allocate_host,
                                              smx::release_host,  smx::copy,        smx::take_bad_targets, smx::capturing,
                                              smx::change_stream, smx::softmax,     smx::cross_entropy,    smx::nll,
-                                             smx::batch,         smx_describe_plan};
+                                             smx::batch,         smx_describe_plan, &smx_cuda_transfer};

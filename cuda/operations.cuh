@@ -26,6 +26,7 @@ smxStatus_t smx_cuda_sum_losses_of_many(const smx::alike &calls, smx::batch_memo
 // Problems with rows; scratch: room for twice as many pointers; descriptions: device memory of so many bytes (batch.cu).
 smxStatus_t smx_cuda_batch(const smx_call *const *calls, const smx_call **scratch, int count, void *descriptions, size_t bytes);
 void smx_cuda_release_staging(smxHandle_t handle);
+extern const smx_transfer smx_cuda_transfer; // transfer.cu
 
 namespace smx {
 

@@ -73,9 +73,10 @@ template <class R> upstream_gradient<R> upstream_of(const smx_call &call) {
     return {static_cast<const R *>(call.grad_loss), call.reduction == SMX_REDUCTION_NONE, divisor_of<R>(call)};
 }
 
-// Where row losses go: to the caller with REDUCTION_NONE, else to the workspace, to be summed there.
+// Where row losses go: to the caller with REDUCTION_NONE, else to the workspace, to be summed there; those of a part of a batch to theirs.
 template <class R> R *row_losses_of(const smx_call &call) {
     if (call.loss == nullptr) return nullptr;
+    if (call.row_losses != nullptr) return static_cast<R *>(call.row_losses);
     if (call.reduction == SMX_REDUCTION_NONE) return static_cast<R *>(call.loss);
     return reinterpret_cast<R *>(static_cast<char *>(call.workspace) + smx_loss_workspace_of(call.in.layout.type, call.rows).row_losses);
 }

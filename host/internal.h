@@ -70,7 +70,8 @@ typedef struct smx_call {
     smxEmptyMean_t empty_mean;
     const void *grad_loss;
     void *loss;
-    void *lse; /* written by forward calls, read by cross-entropy backward; may be NULL */
+    void *lse;        /* written by forward calls, read by cross-entropy backward; may be NULL */
+    void *row_losses; /* of a part of a batch: where its losses go, which are summed up later. NULL: this call sums them up */
 
     smx_plan plan;
     void *workspace; /* at least smx_workspace_of_call() */
@@ -114,6 +115,18 @@ typedef struct smx_bad_targets {
     long long first_row; /* INT64_MAX: none */
 } smx_bad_targets;
 
+/* What batches in host memory need beside the functions of smx_backend, whose `handle` may be a copy with a stream of its own. */
+typedef struct smx_transfer {
+    smxStatus_t (*open_stream)(const char *call, smxHandle_t handle); /* sets its stream */
+    smxStatus_t (*close_stream)(const char *call, smxHandle_t handle);
+    /* `height` runs of `width` bytes, from run to run so many bytes apart. */
+    smxStatus_t (*copy_plane)(const char *call, smxHandle_t handle, void *destination, size_t destination_pitch, const void *source,
+                              size_t source_pitch, size_t width, size_t height);
+    smxStatus_t (*find_memory)(const char *call, const void *pointer, bool *pinned, bool *of_device);
+    smxStatus_t (*count_divisor)(const smx_call *call); /* of a mean, to the workspace */
+    smxStatus_t (*sum_losses)(const smx_call *call);    /* of the workspace, to the loss */
+} smx_transfer;
+
 /* Everything a backend does. Functions return a status and leave the message with smx_fail. */
 typedef struct smx_backend {
     smxBackend_t kind;
@@ -137,6 +150,7 @@ typedef struct smx_backend {
      * descriptions: memory of the backend, SMX_BATCH_BYTES(count). */
     smxStatus_t (*batch)(const smx_call *calls, int64_t count, const smx_call **scratch, void *descriptions, size_t bytes);
     void (*describe)(const smx_call *call, char *text, size_t capacity);
+    const smx_transfer *transfer; /* NULL: memory of the backend is host memory */
 } smx_backend;
 
 extern const smx_backend smx_cpu_backend;
@@ -223,10 +237,20 @@ smxStatus_t smx_start_cross_entropy(smx_call *call, const char *name, smxOp_t op
 smxStatus_t smx_take_loss_options(smx_call *call, const smxCrossEntropyOptions_t *given);
 smxStatus_t smx_take_targets(smx_call *call, const smxTargets_t *targets); /* after call->in */
 
+/* ---- the beginnings of the public calls: handle, options, x and targets ---- */
+
+smxStatus_t smx_start_softmax(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *given);
+smxStatus_t smx_start_cross_entropy(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxCrossEntropyOptions_t *options,
+                                    const smxLayout_t *xLayout, const void *x, const smxTargets_t *targets);
+smxStatus_t smx_start_nll(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxCrossEntropyOptions_t *options,
+                          const smxLayout_t *xLayout, const void *x, const smxTargets_t *targets);
+
 /* ---- the road of every call (run.c) ---- */
 
 smxStatus_t smx_enter(const char *call, smxHandle_t handle); /* is there a handle, and may it be used now? */
 smxStatus_t smx_run(smx_call *call);
+smxStatus_t smx_prepare_call(smx_call *call);         /* its first step: rules and plan */
+smxStatus_t smx_run_on_backend(const smx_call *call); /* its last step */
 smxStatus_t smx_take_workspace(const char *call, smxHandle_t handle, size_t bytes, void **workspace); /* context.c */
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
 /* Negative log-likelihood: the public calls. */
 #include "internal.h"
 
-static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxCrossEntropyOptions_t *options,
-                         const smxLayout_t *xLayout, const void *x, const smxTargets_t *targets) {
+smxStatus_t smx_start_nll(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxCrossEntropyOptions_t *options,
+                          const smxLayout_t *xLayout, const void *x, const smxTargets_t *targets) {
     SMX_TRY(smx_enter(name, handle));
     *call = (smx_call){.name = name, .op = op, .handle = handle};
     SMX_TRY(smx_take_loss_options(call, options));
@@ -21,7 +21,7 @@ static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle
 smxStatus_t smxNllLossForward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
                               const smxTargets_t *targets, void *loss) {
     smx_call call;
-    SMX_TRY(start(&call, "smxNllLossForward", SMX_OP_NLL_LOSS_FORWARD, handle, options, xLayout, x, targets));
+    SMX_TRY(smx_start_nll(&call, "smxNllLossForward", SMX_OP_NLL_LOSS_FORWARD, handle, options, xLayout, x, targets));
     call.loss = loss;
     return smx_run(&call);
 }
@@ -29,7 +29,7 @@ smxStatus_t smxNllLossForward(smxHandle_t handle, const smxCrossEntropyOptions_t
 smxStatus_t smxNllLossBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                const smxTargets_t *targets, const void *gradLoss, const smxLayout_t *dxLayout, void *dx) {
     smx_call call;
-    SMX_TRY(start(&call, "smxNllLossBackward", SMX_OP_NLL_LOSS_BACKWARD, handle, options, xLayout, NULL, targets));
+    SMX_TRY(smx_start_nll(&call, "smxNllLossBackward", SMX_OP_NLL_LOSS_BACKWARD, handle, options, xLayout, NULL, targets));
     SMX_TRY(smx_take_operand(call.name, &call.out, "dx", dxLayout, dx));
     call.grad_loss = gradLoss;
     return smx_run(&call);

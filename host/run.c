@@ -7,7 +7,7 @@ smxStatus_t smx_enter(const char *call, smxHandle_t handle) {
     return handle->backend->enter(call, handle);
 }
 
-static smxStatus_t run_on_backend(const smx_call *call) {
+static smxStatus_t dispatch(const smx_call *call) {
     switch (call->op) {
     case SMX_OP_SOFTMAX_FORWARD:
     case SMX_OP_SOFTMAX_BACKWARD:
@@ -23,18 +23,27 @@ static smxStatus_t run_on_backend(const smx_call *call) {
     return smx_fail(SMX_STATUS_INTERNAL_ERROR, "%s: no backend for operation %d", call->name, (int)call->op);
 }
 
-smxStatus_t smx_run(smx_call *call) {
+smxStatus_t smx_run_on_backend(const smx_call *call) {
+    const bool in_range = smx_open_range(call);
+    const smxStatus_t status = dispatch(call);
+    if (in_range) smx_close_range();
+    return status;
+}
+
+smxStatus_t smx_prepare_call(smx_call *call) {
     const bool logged = smx_logs(SMX_LOG_PLAN); /* the lowest level of interest here: asked once */
     if (logged && smx_logs(SMX_LOG_CALL)) smx_log_call(call);
     SMX_TRY(smx_check_call(call));
     SMX_TRY(smx_plan_call(call));
     if (logged) smx_log_plan(call);
+    return SMX_STATUS_SUCCESS;
+}
+
+smxStatus_t smx_run(smx_call *call) {
+    SMX_TRY(smx_prepare_call(call));
     SMX_TRY(smx_take_workspace(call->name, call->handle, smx_workspace_of_call(call), &call->workspace));
     call->handle->used = true;
-    const bool in_range = smx_open_range(call);
-    const smxStatus_t status = run_on_backend(call);
-    if (in_range) smx_close_range();
-    return status;
+    return smx_run_on_backend(call);
 }
 
 /* ---- planning without a call ---- */

@@ -42,6 +42,7 @@ const char *smxGetStatusString(smxStatus_t status) {
     case SMX_STATUS_ALLOC_FAILED: return "allocation failed";
     case SMX_STATUS_EXECUTION_FAILED: return "execution failed";
     case SMX_STATUS_INTERNAL_ERROR: return "internal error";
+    case SMX_STATUS_CANCELLED: return "cancelled";
     }
     return "unknown status";
 }

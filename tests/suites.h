@@ -30,5 +30,6 @@ Suite *suite_nll(void);
 Suite *suite_far_apart(void);
 Suite *suite_steady_state(void);
 Suite *suite_graphs(void);
+Suite *suite_host_batch(void);
 
 #endif

@@ -47,7 +47,8 @@ typedef enum smxStatus_t {
     SMX_STATUS_WORKSPACE_TOO_SMALL = 4, /* the message names the bytes needed */
     SMX_STATUS_ALLOC_FAILED = 5,        /* no memory; the message names the bytes */
     SMX_STATUS_EXECUTION_FAILED = 6,    /* the CUDA runtime refused; the message carries its error */
-    SMX_STATUS_INTERNAL_ERROR = 7       /* a defect of smx */
+    SMX_STATUS_INTERNAL_ERROR = 7,      /* a defect of smx */
+    SMX_STATUS_CANCELLED = 8            /* a progress callback asked for it; the message says how many rows are done */
 } smxStatus_t;
 
 /* Where a handle computes. */
@@ -324,6 +325,62 @@ SMX_API smxStatus_t smxCrossEntropyForwardBackwardBatched(smxHandle_t handle, co
                                                           const smxLayout_t *xLayouts, const void *const *x, const smxTargets_t *targets,
                                                           const void *const *gradLoss, void *const *loss, void *const *lse,
                                                           const smxLayout_t *dxLayouts, void *const *dx);
+
+/* ---- batches in host memory. The calls above on a batch of any size in ordinary or pinned host memory, also larger than the memory
+ * of the device: it is cut into chunks of rows, which pass through a bounded part of device memory, copies beside computations. ALL
+ * pointers are host memory here: x, y, dx, targets, loss, lse, and gradLoss, classWeights and deviceDivisor too. Layouts, options, rules
+ * and formulas are those of the calls above; results have the same bits too if x is equally aligned (modulo 16 bytes). Padding is
+ * neither read nor written. Pinned memory is copied to and from directly; ordinary memory, and rows of few bytes that lie apart, through
+ * pinned staging memory of at most the size of the device memory in use.
+ *
+ * The calls are synchronous: they wait for what the handle has enqueued, and results are in host memory when they return. They have
+ * streams and memory of their own, released before they return. INVALID_VALUE besides the rules above: a pointer to device memory, a
+ * stream that is being captured. A call that fails has written nothing, unless with EXECUTION_FAILED or CANCELLED.
+ * smxGetBadTargets knows rows by their numbers in the batch.
+ *
+ * The CPU backend copies nothing: the whole batch is one chunk, and deviceBytes and chunkRows have no meaning. --------- */
+
+/* Called by the calling thread whenever the results of further rows are in host memory: those of rows [0, rowsDone) are, loss and lse
+ * per row included. 0: go on. Anything else cancels the call, but for the last call, when everything is done (rowsDone = rows). The
+ * handle must not be used meanwhile. */
+typedef int (*smxProgress_t)(void *user, int64_t rowsDone, int64_t rows);
+
+/* How a batch in host memory passes through the device. A call that is cancelled returns CANCELLED, and the message says how many rows
+ * are done. A single loss is not written then, and of later rows those that were under way may have been. */
+typedef struct smxHostOptions_t {
+    size_t size;            /* of this structure, bytes */
+    size_t deviceBytes;     /* the most device memory that the call may use; 0: 256 MiB for chunks (more if a row needs it), and what all
+                               chunks share: class weights and, for a single loss, targets and a loss for every row.
+                               WORKSPACE_TOO_SMALL names the least */
+    int64_t chunkRows;      /* the most rows of a chunk; 0: chosen. Fewer where deviceBytes demands it */
+    smxProgress_t progress; /* NULL, or called after every chunk */
+    void *user;             /* handed to progress */
+} smxHostOptions_t;
+/* The defaults: sizes are chosen, nobody is told of the progress. */
+#define SMX_HOST_OPTIONS_INIT \
+    { sizeof(smxHostOptions_t), 0, 0, NULL, NULL }
+
+/* smxSoftmaxForward on host memory; hostOptions may be NULL, as in all of these. */
+SMX_API smxStatus_t smxSoftmaxForwardHost(smxHandle_t handle, const smxHostOptions_t *hostOptions, const smxSoftmaxOptions_t *options,
+                                          const smxLayout_t *xLayout, const void *x, const smxLayout_t *yLayout, void *y);
+/* smxLogSoftmaxForward on host memory. */
+SMX_API smxStatus_t smxLogSoftmaxForwardHost(smxHandle_t handle, const smxHostOptions_t *hostOptions, const smxSoftmaxOptions_t *options,
+                                             const smxLayout_t *xLayout, const void *x, const smxLayout_t *yLayout, void *y);
+/* smxLogSumExp on host memory. */
+SMX_API smxStatus_t smxLogSumExpHost(smxHandle_t handle, const smxHostOptions_t *hostOptions, const smxSoftmaxOptions_t *options,
+                                     const smxLayout_t *xLayout, const void *x, void *lse);
+/* smxCrossEntropyForward on host memory. */
+SMX_API smxStatus_t smxCrossEntropyForwardHost(smxHandle_t handle, const smxHostOptions_t *hostOptions,
+                                               const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                               const smxTargets_t *targets, void *loss, void *lse);
+/* smxCrossEntropyForwardBackward on host memory. */
+SMX_API smxStatus_t smxCrossEntropyForwardBackwardHost(smxHandle_t handle, const smxHostOptions_t *hostOptions,
+                                                       const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                                       const smxTargets_t *targets, const void *gradLoss, void *loss, void *lse,
+                                                       const smxLayout_t *dxLayout, void *dx);
+/* smxNllLossForward on host memory. */
+SMX_API smxStatus_t smxNllLossForwardHost(smxHandle_t handle, const smxHostOptions_t *hostOptions, const smxCrossEntropyOptions_t *options,
+                                          const smxLayout_t *xLayout, const void *x, const smxTargets_t *targets, void *loss);
 
 /* ---- planning ----------------------------------------------------------------------------------------------------- */
 

@@ -15,10 +15,14 @@ long simt_allocations(void);      /* device and pinned host memory, the failed o
 long simt_synchronizations(void); /* calls that wait: *Synchronize, cudaMemcpy, cudaMemset, cudaFree */
 
 long simt_live_allocations(void); /* made and not freed yet */
+long simt_live_streams(void);     /* created and not destroyed yet */
 size_t simt_memory_in_use(void);  /* bytes of device memory */
 
 /* The n-th next allocation fails (1: the very next one), once. 0 or less: none does. */
 void simt_fail_allocation_after(int n);
+
+/* Not 0: work on streams that were created waits until somebody waits for it, as late as a device may do it. */
+void simt_defer_streams(int on);
 
 /* Why the last launch failed or was refused, with the line of device code where there is one; never NULL. */
 const char *simt_last_error(void);

@@ -37,6 +37,7 @@ struct Work { // what a stream or a graph carries out
 // Runs the work at once, or records it if the stream is being captured.
 cudaError_t enqueue(cudaStream_t stream, Work work);
 Work::Kind last_work(cudaStream_t stream);
+cudaError_t catch_up_all(bool blocking_only); // runs what the streams have deferred
 
 // ---- capture (runtime_graph.cpp)
 

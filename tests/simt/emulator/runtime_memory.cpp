@@ -98,8 +98,9 @@ Place place_of(const void *p, size_t n) {
     return a->second.on_host ? Place::Host : Place::Device;
 }
 
-cudaError_t check_copy(const void *to, const void *from, size_t n, cudaMemcpyKind kind) {
-    const Place target = place_of(to, n), source = place_of(from, n);
+// n: bytes from the first to the last one that are read; the same of what is written, if that is another number.
+cudaError_t check_copy(const void *to, const void *from, size_t n, cudaMemcpyKind kind, size_t written = 0) {
+    const Place target = place_of(to, written ? written : n), source = place_of(from, n);
     if (target == Place::OutOfBounds) return refuse(cudaErrorInvalidValue, "copy of %zu bytes over the end of its destination", n);
     if (source == Place::OutOfBounds) return refuse(cudaErrorInvalidValue, "copy of %zu bytes over the end of its source", n);
     const bool to_device = target == Place::Device, from_device = source == Place::Device;
@@ -117,6 +118,18 @@ Work copy_work(void *to, const void *from, size_t n) {
                 counters.copies++;
                 memmove(to, from, n);
                 if (hooks.memory) hooks.memory(to, n, Memory::Initialised);
+                return cudaSuccess;
+            }};
+}
+Work plane_work(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height) {
+    return {Work::Copy, [=] {
+                const DeviceMemoryAccess access;
+                counters.copies++;
+                for (size_t row = 0; row < height; row++) {
+                    char *target = static_cast<char *>(to) + row * to_pitch;
+                    memmove(target, static_cast<const char *>(from) + row * from_pitch, width);
+                    if (hooks.memory) hooks.memory(target, width, Memory::Initialised);
+                }
                 return cudaSuccess;
             }};
 }
@@ -175,7 +188,8 @@ cudaError_t cudaMalloc(void **p, size_t n) {
 cudaError_t cudaFree(void *p) {
     return call([&] {
         counters.synchronizations += p != nullptr;
-        const cudaError_t error = p ? forbidden_while_capturing("cudaFree") : cudaSuccess;
+        cudaError_t error = p ? forbidden_while_capturing("cudaFree") : cudaSuccess;
+        if (p && error == cudaSuccess) error = catch_up_all(false);
         return error != cudaSuccess ? error : release(p, false);
     });
 }
@@ -222,6 +236,17 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, cudaMemcpyKind
     return call([&] {
         const cudaError_t error = check_copy(to, from, n, kind);
         return error != cudaSuccess ? error : enqueue(stream, copy_work(to, from, n));
+    });
+}
+cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
+                              cudaMemcpyKind kind, cudaStream_t stream) {
+    return call([&] {
+        if (width > to_pitch || width > from_pitch || to_pitch > INT32_MAX || from_pitch > INT32_MAX)
+            return refuse(cudaErrorInvalidPitchValue, "copy of rows of %zu bytes at pitches of %zu and %zu bytes", width, to_pitch,
+                          from_pitch);
+        if (width == 0 || height == 0) return cudaSuccess;
+        const cudaError_t error = check_copy(to, from, (height - 1) * from_pitch + width, kind, (height - 1) * to_pitch + width);
+        return error != cudaSuccess ? error : enqueue(stream, plane_work(to, to_pitch, from, from_pitch, width, height));
     });
 }
 cudaError_t cudaMemset(void *p, int value, size_t n) {

@@ -11,10 +11,30 @@ namespace {
 std::set<CUstream_st *> streams;
 std::set<CUevent_st *> events;
 CUstream_st legacy_stream, per_thread_stream;
+bool deferring = false;
 
 bool is_known(cudaEvent_t event) { return events.count(event) != 0; }
 
+// What was deferred, in order.
+cudaError_t catch_up(CUstream_st *stream) {
+    std::vector<Work> pending;
+    pending.swap(stream->pending);
+    for (const Work &work : pending) {
+        const cudaError_t error = work.run();
+        if (error != cudaSuccess) return error;
+    }
+    return cudaSuccess;
+}
+
 } // namespace
+
+cudaError_t catch_up_all(bool blocking_only) {
+    for (CUstream_st *stream : streams) {
+        const cudaError_t error = blocking_only && !stream->blocking ? cudaSuccess : catch_up(stream);
+        if (error != cudaSuccess) return error;
+    }
+    return cudaSuccess;
+}
 
 CUstream_st *find_stream(cudaStream_t stream) {
     if (!stream || stream == cudaStreamLegacy) return &legacy_stream;
@@ -32,7 +52,14 @@ cudaError_t enqueue(cudaStream_t handle, Work work) {
         return refuse(cudaErrorInvalidResourceHandle, "the stream belongs to device %d, current is %d", stream->device, current_device());
     }
     stream->last = work.kind;
-    if (!stream->capture) return work.run();
+    if (!stream->capture) {
+        if (deferring && streams.count(stream)) {
+            stream->pending.push_back(std::move(work));
+            return cudaSuccess;
+        }
+        const cudaError_t error = stream == &legacy_stream ? catch_up_all(true) : cudaSuccess;
+        return error != cudaSuccess ? error : work.run();
+    }
     if (!stream->capture->valid) return cudaErrorStreamCaptureInvalidated;
     stream->capture->work.push_back(std::move(work));
     return cudaSuccess;
@@ -73,15 +100,19 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     return call([&] {
         if (!streams.count(stream)) return cudaErrorInvalidResourceHandle;
         if (stream->capture) end_capture(stream->capture);
+        const cudaError_t error = catch_up(stream);
         streams.erase(stream);
         delete stream;
-        return cudaSuccess;
+        return error;
     });
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     return call([&] {
         counters.synchronizations++;
-        return find_stream(stream) ? forbidden_on_captured(stream, "cudaStreamSynchronize") : cudaErrorInvalidResourceHandle;
+        if (!find_stream(stream)) return cudaErrorInvalidResourceHandle;
+        const cudaError_t error = forbidden_on_captured(stream, "cudaStreamSynchronize");
+        if (error != cudaSuccess) return error;
+        return find_stream(stream) == &legacy_stream ? catch_up_all(true) : catch_up(find_stream(stream));
     });
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
@@ -98,7 +129,8 @@ cudaError_t cudaStreamGetDevice(cudaStream_t handle, int *ordinal) {
 cudaError_t cudaDeviceSynchronize(void) {
     return call([] {
         counters.synchronizations++;
-        return forbidden_while_capturing("cudaDeviceSynchronize");
+        const cudaError_t error = forbidden_while_capturing("cudaDeviceSynchronize");
+        return error != cudaSuccess ? error : catch_up_all(false);
     });
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void *data) {
@@ -146,8 +178,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned
     return call([&] {
         CUstream_st *stream = find_stream(handle);
         if (!is_known(event) || !stream) return cudaErrorInvalidResourceHandle;
-        if (event->capture && !stream->capture) stream->capture = event->capture; // the capture forks
-        if (event->capture == stream->capture) return cudaSuccess;                // all work of a capture stays in order
+        if (event->capture && !stream->capture) stream->capture = event->capture;                          // the capture forks
+        if (event->capture == stream->capture) return stream->capture ? cudaSuccess : catch_up_all(false); // all work stays in order
         stream->capture->valid = false;
         return refuse(cudaErrorStreamCaptureIsolation, "a captured stream waits for an event that was not recorded in its capture");
     });
@@ -156,7 +188,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     return call([&] {
         counters.synchronizations++;
         if (!is_known(event)) return cudaErrorInvalidResourceHandle;
-        return event->capture ? refuse(cudaErrorStreamCaptureUnsupported, "cudaEventSynchronize on a captured event") : cudaSuccess;
+        return event->capture ? refuse(cudaErrorStreamCaptureUnsupported, "cudaEventSynchronize on a captured event") : catch_up_all(false);
     });
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
@@ -170,5 +202,11 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to) {
         return cudaSuccess;
     });
 }
+
+void simt_defer_streams(int on) {
+    const std::lock_guard<std::recursive_mutex> lock(machine.mutex);
+    deferring = on != 0;
+}
+long simt_live_streams(void) { return static_cast<long>(streams.size()); }
 
 } // extern "C"

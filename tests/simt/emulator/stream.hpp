@@ -26,6 +26,7 @@ struct CUstream_st {
     bool blocking = true; // waits for the legacy default stream
     simt::Capture *capture = nullptr;
     simt::Work::Kind last = simt::Work::None; // what it did last
+    std::vector<simt::Work> pending;          // deferred, see simt_defer_streams
 };
 struct CUevent_st {
     bool timing = true, recorded = false;

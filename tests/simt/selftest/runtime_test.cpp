@@ -138,6 +138,24 @@ void test_memory() {
     EXPECT(cudaMemcpy(p, host, 100, cudaMemcpyDeviceToHost) == cudaErrorInvalidValue);
     EXPECT(cudaMemset(host, 0, 1) == cudaErrorInvalidValue);
 
+    char plane[40];
+    memset(plane, 1, sizeof plane);
+    EXPECT(cudaMemcpy2DAsync(plane, 20, p, 50, 3, 2, cudaMemcpyDefault, nullptr) == cudaSuccess);
+    EXPECT(plane[2] == 6 && plane[3] == 1 && plane[19] == 1 && plane[20] == 5 && plane[22] == 5 && plane[23] == 1);
+    EXPECT(cudaMemcpy2DAsync(plane, 2, p, 50, 3, 2, cudaMemcpyDefault, nullptr) == cudaErrorInvalidPitchValue);
+    EXPECT(cudaMemcpy2DAsync(plane, 20, p, 98, 3, 2, cudaMemcpyDefault, nullptr) == cudaErrorInvalidValue);
+
+    cudaStream_t stream = nullptr;
+    const long streams = simt_live_streams();
+    EXPECT(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess && simt_live_streams() == streams + 1);
+    simt_defer_streams(1);
+    EXPECT(cudaMemsetAsync(p, 7, 100, stream) == cudaSuccess);
+    EXPECT(cudaMemcpyAsync(pinned, p, 100, cudaMemcpyDefault, stream) == cudaSuccess && static_cast<char *>(pinned)[0] == 6);
+    EXPECT(cudaStreamSynchronize(nullptr) == cudaSuccess && static_cast<char *>(pinned)[0] == 6);
+    EXPECT(cudaStreamSynchronize(stream) == cudaSuccess && static_cast<char *>(pinned)[0] == 7);
+    simt_defer_streams(0);
+    EXPECT(cudaStreamDestroy(stream) == cudaSuccess && simt_live_streams() == streams);
+
     EXPECT(cudaFree(pinned) == cudaErrorInvalidValue && cudaFreeHost(pinned) == cudaSuccess);
     EXPECT(cudaFree(static_cast<char *>(p) + 1) == cudaErrorInvalidValue && cudaFreeAsync(p, nullptr) == cudaSuccess);
     EXPECT(cudaFree(p) == cudaErrorInvalidValue);
