@@ -21,8 +21,9 @@ size_t simt_memory_in_use(void);  /* bytes of device memory */
 /* The n-th next allocation fails (1: the very next one), once. 0 or less: none does. */
 void simt_fail_allocation_after(int n);
 
-/* Not 0: work on streams that were created waits until somebody waits for it, as late as a device may do it. */
-void simt_defer_streams(int on);
+/* Not 0: work on streams that were created waits until somebody waits for it, as late as a device may do it. 1: for that stream;
+ * 2: for any of them, and that stream's comes last. */
+void simt_defer_streams(int mode);
 
 /* Why the last launch failed or was refused, with the line of device code where there is one; never NULL. */
 const char *simt_last_error(void);

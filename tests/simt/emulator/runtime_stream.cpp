@@ -11,12 +11,12 @@ namespace {
 std::set<CUstream_st *> streams;
 std::set<CUevent_st *> events;
 CUstream_st legacy_stream, per_thread_stream;
-bool deferring = false;
+int deferring = 0;
 
 bool is_known(cudaEvent_t event) { return events.count(event) != 0; }
 
 // What was deferred, in order.
-cudaError_t catch_up(CUstream_st *stream) {
+cudaError_t run_pending(CUstream_st *stream) {
     std::vector<Work> pending;
     pending.swap(stream->pending);
     for (const Work &work : pending) {
@@ -26,11 +26,19 @@ cudaError_t catch_up(CUstream_st *stream) {
     return cudaSuccess;
 }
 
+cudaError_t catch_up(CUstream_st *stream) {
+    for (CUstream_st *other : streams) {
+        const cudaError_t error = deferring == 2 && other != stream ? run_pending(other) : cudaSuccess;
+        if (error != cudaSuccess) return error;
+    }
+    return run_pending(stream);
+}
+
 } // namespace
 
 cudaError_t catch_up_all(bool blocking_only) {
     for (CUstream_st *stream : streams) {
-        const cudaError_t error = blocking_only && !stream->blocking ? cudaSuccess : catch_up(stream);
+        const cudaError_t error = blocking_only && !stream->blocking ? cudaSuccess : run_pending(stream);
         if (error != cudaSuccess) return error;
     }
     return cudaSuccess;
@@ -203,9 +211,9 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to) {
     });
 }
 
-void simt_defer_streams(int on) {
+void simt_defer_streams(int mode) {
     const std::lock_guard<std::recursive_mutex> lock(machine.mutex);
-    deferring = on != 0;
+    deferring = mode;
 }
 long simt_live_streams(void) { return static_cast<long>(streams.size()); }
 
