@@ -240,8 +240,9 @@ smxStatus_t smx_take_targets(smx_call *call, const smxTargets_t *targets); /* af
 /* ---- the beginnings of the public calls: handle, options, x and targets ---- */
 
 smxStatus_t smx_start_softmax(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *given);
-smxStatus_t smx_start_cross_entropy(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxCrossEntropyOptions_t *options,
-                                    const smxLayout_t *xLayout, const void *x, const smxTargets_t *targets);
+smxStatus_t smx_start_cross_entropy(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle,
+                                    const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                    const smxTargets_t *targets);
 smxStatus_t smx_start_nll(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxCrossEntropyOptions_t *options,
                           const smxLayout_t *xLayout, const void *x, const smxTargets_t *targets);
 
@@ -249,8 +250,8 @@ smxStatus_t smx_start_nll(smx_call *call, const char *name, smxOp_t op, smxHandl
 
 smxStatus_t smx_enter(const char *call, smxHandle_t handle); /* is there a handle, and may it be used now? */
 smxStatus_t smx_run(smx_call *call);
-smxStatus_t smx_prepare_call(smx_call *call);         /* its first step: rules and plan */
-smxStatus_t smx_run_on_backend(const smx_call *call); /* its last step */
+smxStatus_t smx_prepare_call(smx_call *call);                                                         /* its first step: rules and plan */
+smxStatus_t smx_run_on_backend(const smx_call *call);                                                 /* its last step */
 smxStatus_t smx_take_workspace(const char *call, smxHandle_t handle, size_t bytes, void **workspace); /* context.c */
 
 #ifdef __cplusplus
