@@ -1,4 +1,5 @@
 // The CUDA backend: device, memory and stream, and which launches make up a call.
+#include "memory.cuh"
 #include "operations.cuh"
 
 namespace smx {
@@ -35,10 +36,9 @@ struct device_state {
     unsigned ticket;
 };
 
-smxStatus_t open_cuda(const char *call, smxHandle_t handle) {
-    SMX_TRY(find_device(call, handle));
+smxStatus_t open_counters(const char *call, smxHandle_t handle) {
     void *state = nullptr;
-    SMX_TRY(check(call, "allocation of the handle's counters", cudaMalloc(&state, sizeof(device_state))));
+    SMX_TRY(allocate(call, handle, &state, sizeof(device_state)));
     const device_state initial = {no_bad_targets, 0};
     // A copy from pageable memory may return before it has arrived, and later streams do not wait for it.
     const cudaError_t copied = cudaMemcpy(state, &initial, sizeof initial, cudaMemcpyHostToDevice);
@@ -57,10 +57,19 @@ smxStatus_t open_cuda(const char *call, smxHandle_t handle) {
     return SMX_STATUS_SUCCESS;
 }
 
+smxStatus_t open_cuda(const char *call, smxHandle_t handle) {
+    SMX_TRY(find_device(call, handle));
+    SMX_TRY(open_pool(call, handle));
+    const smxStatus_t status = open_counters(call, handle);
+    if (status != SMX_STATUS_SUCCESS) close_pool(handle);
+    return status;
+}
+
 void close_cuda(smxHandle_t handle) {
     smx_cuda_release_staging(handle);
-    cudaFree(handle->bad_targets);
+    release("smxDestroy", handle, handle->bad_targets);
     cudaEventDestroy(static_cast<cudaEvent_t>(handle->order));
+    close_pool(handle);
 }
 
 smxStatus_t enter(const char *call, smxHandle_t handle) {
@@ -74,28 +83,6 @@ smxStatus_t enter(const char *call, smxHandle_t handle) {
 
 smxStatus_t synchronize(const char *call, smxHandle_t handle) {
     return check(call, "synchronisation of the stream", cudaStreamSynchronize(handle->stream));
-}
-
-smxStatus_t allocation_result(const char *call, const char *what, size_t bytes, cudaError_t error) {
-    if (error == cudaSuccess) return SMX_STATUS_SUCCESS;
-    cudaGetLastError();
-    return smx_fail(error == cudaErrorMemoryAllocation ? SMX_STATUS_ALLOC_FAILED : SMX_STATUS_EXECUTION_FAILED,
-                    "%s: no %zu bytes of %s: %s", call, bytes, what, cudaGetErrorString(error));
-}
-
-smxStatus_t allocate(const char *call, smxHandle_t, void **pointer, size_t bytes) {
-    return allocation_result(call, "device memory", bytes, cudaMalloc(pointer, bytes));
-}
-smxStatus_t release(const char *call, smxHandle_t, void *pointer) { return check(call, "release of device memory", cudaFree(pointer)); }
-smxStatus_t allocate_host(const char *call, smxHandle_t, void **pointer, size_t bytes) {
-    return allocation_result(call, "pinned host memory", bytes, cudaMallocHost(pointer, bytes));
-}
-smxStatus_t release_host(const char *call, smxHandle_t, void *pointer) {
-    return check(call, "release of host memory", cudaFreeHost(pointer));
-}
-
-smxStatus_t copy(const char *call, smxHandle_t handle, void *destination, const void *source, size_t bytes) {
-    return check(call, "copy", cudaMemcpyAsync(destination, source, bytes, cudaMemcpyDefault, handle->stream));
 }
 
 smxStatus_t take_bad_targets(const char *call, smxHandle_t handle, smx_bad_targets *bad) {
@@ -171,8 +158,24 @@ smxStatus_t batch(const smx_call *calls, int64_t count, const smx_call **scratch
 } // namespace smx
 
 // extern: a const object has internal linkage in C++
-extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,   smx::open_cuda,   smx::close_cuda,       smx::enter,
-                                             smx::synchronize,   smx::allocate,    smx::release,          smx::allocate_host,
-                                             smx::release_host,  smx::copy,        smx::take_bad_targets, smx::capturing,
-                                             smx::change_stream, smx::softmax,     smx::cross_entropy,    smx::nll,
-                                             smx::batch,         smx_describe_plan, &smx_cuda_transfer};
+extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,
+                                             smx::open_cuda,
+                                             smx::close_cuda,
+                                             smx::enter,
+                                             smx::synchronize,
+                                             smx::allocate_in_order,
+                                             smx::release_in_order,
+                                             smx::allocate,
+                                             smx::release,
+                                             smx::allocate_host,
+                                             smx::release_host,
+                                             smx::copy,
+                                             smx::take_bad_targets,
+                                             smx::capturing,
+                                             smx::change_stream,
+                                             smx::softmax,
+                                             smx::cross_entropy,
+                                             smx::nll,
+                                             smx::batch,
+                                             smx_describe_plan,
+                                             &smx_cuda_transfer};

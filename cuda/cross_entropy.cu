@@ -21,7 +21,7 @@ template <class T> struct loss_program : reads_logits<T, false> {
     struct result {};
 
     __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, this->rows.cols, bad_targets, leader);
+        const target_line t = line_of_target(targets, row, this->rows.cols_of(row), bad_targets, leader);
         const bool indexed = leader && !t.skip && t.target >= 0;
         return {t.skip, t.bad, indexed ? to_real(*this->rows.template element<T>(this->rows.in, row, t.target)) : real(0),
                 indexed ? weights.of(t.target) : real(0)};

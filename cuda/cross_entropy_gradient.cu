@@ -37,7 +37,7 @@ template <class T> struct loss_gradient_program : reads_logits<T, true> {
     };
 
     __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, this->rows.cols, bad_targets, leader);
+        const target_line t = line_of_target(targets, row, this->rows.cols_of(row), bad_targets, leader);
         return {t.skip,
                 t.skip || upstream.none(),
                 t.bad,
@@ -74,7 +74,7 @@ template <class T> struct gradient_from_lse_program {
     };
 
     __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, rows.cols, bad_targets, leader);
+        const target_line t = line_of_target(targets, row, rows.cols_of(row), bad_targets, leader);
         const real read = lse[row], a = t.skip ? real(0) : weights.of(t.target);
         const real given = fabs(read) < infinity<real>() ? read : not_a_number<real>(); // such a row has no distribution
         return {t.skip, t.skip || upstream.none(), given, {upstream.of_row(row) * scale, a + z.share(given), a, t.target}};

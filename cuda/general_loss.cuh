@@ -55,7 +55,7 @@ template <class T, bool gradient> struct general_loss_program {
     soft_cap<real> cap;
     target_indices targets;
     class_weights<real> weights;
-    real kept, spread; // shares of a target that go to the target itself, and to each class by smoothing
+    real kept, smoothing; // shares of a target that go to the target itself, and to all classes together
     z_loss<real> z;
     upstream_gradient<real> upstream;
     const real *given_lse; // of a backward call, or NULL
@@ -80,7 +80,7 @@ template <class T, bool gradient> struct general_loss_program {
     __device__ real factor() const { return factor_of(cap.scale_of_logits()); }
 
     __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, rows.cols, bad_targets, leader);
+        const target_line t = line_of_target(targets, row, rows.cols_of(row), bad_targets, leader);
         const bool indexed = !t.skip && t.target >= 0;
         const bool zero = t.skip || (gradient && upstream.none());
         return {t.skip,
@@ -92,6 +92,7 @@ template <class T, bool gradient> struct general_loss_program {
     }
 
     template <class Part, class X> __device__ __forceinline__ void load(const Part &part, int64_t row, bool wanted, X &u, X &a) const {
+        const real spread = smoothing / static_cast<real>(rows.cols_of(row));
         part.template load_first<T>(rows.in, row, wanted, -infinity<real>(), u, [&](real x) { return cap.logit(x); });
         if (rows.second.data != nullptr) {
             part.fill(real(0), a);
@@ -104,7 +105,7 @@ template <class T, bool gradient> struct general_loss_program {
     // The same values for every row.
     __device__ operand weights_operand() const {
         constexpr smxDataType_t type = sizeof(real) == sizeof(double) ? SMX_R_64F : SMX_R_32F;
-        return {const_cast<real *>(weights.data), 0, 1, 0, type};
+        return {const_cast<real *>(weights.data), 0, 1, 0, type, nullptr};
     }
 
     template <int n> __device__ __forceinline__ void accumulate(reduction &r, const real (&u)[n], const real (&a)[n]) const {
@@ -161,7 +162,7 @@ template <class T, bool gradient> general_loss_program<T, gradient> general_loss
     program.targets = targets_of(call);
     program.weights = {static_cast<const R *>(call.class_weights)};
     program.kept = static_cast<R>(1.0 - static_cast<double>(call.label_smoothing));
-    program.spread = static_cast<R>(static_cast<double>(call.label_smoothing) / static_cast<double>(call.cols));
+    program.smoothing = static_cast<R>(call.label_smoothing);
     program.z = {static_cast<R>(call.z_loss)};
     program.upstream = upstream_of<R>(call);
     program.given_lse = call.op == SMX_OP_CROSS_ENTROPY_BACKWARD ? static_cast<const R *>(call.lse) : nullptr;

@@ -19,6 +19,7 @@ template <class R> struct job {
     class_weights<R> weights;
     mean_divisor<R> known;
     int64_t rows, cols;
+    const int64_t *offsets; // of ragged rows
     bool empty_mean_is_zero;
     total *partials;
     unsigned *ticket;
@@ -28,7 +29,7 @@ template <class R> struct job {
     __device__ double weight_of_row(int64_t row) const {
         const int64_t target = targets.of_row(row);
         if (target == targets.ignore_index) return 0.0;
-        return target < 0 || target >= cols ? 1.0 : static_cast<double>(weights.of(target));
+        return target < 0 || target >= cols_of_row(cols, offsets, row) ? 1.0 : static_cast<double>(weights.of(target));
     }
 };
 
@@ -94,6 +95,7 @@ template <class R> job<R> job_of(const smx_call &call, bool divisor, unsigned *t
     j.known.counted = nullptr;
     j.rows = call.rows;
     j.cols = call.cols;
+    j.offsets = call.in.offsets;
     j.empty_mean_is_zero = call.empty_mean == SMX_EMPTY_MEAN_ZERO;
     j.partials = reinterpret_cast<total *>(workspace + at.partials);
     j.ticket = ticket;

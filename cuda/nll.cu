@@ -21,7 +21,7 @@ template <class T> __global__ void __launch_bounds__(per_block) kernel(const job
     using R = real_of<T>;
     for (int64_t row = static_cast<int64_t>(blockIdx.x) * per_block + threadIdx.x; row < j.rows.rows;
          row += static_cast<int64_t>(gridDim.x) * per_block) {
-        const target_line t = line_of_target(j.targets, row, j.rows.cols, j.bad_targets, true);
+        const target_line t = line_of_target(j.targets, row, j.rows.cols_of(row), j.bad_targets, true);
         if (t.skip) {
             j.yield.write_skipped(row, t.bad);
             continue;
@@ -51,7 +51,7 @@ template <class T> struct nll_gradient_program {
     };
 
     __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, rows.cols, bad_targets, leader);
+        const target_line t = line_of_target(targets, row, rows.cols_of(row), bad_targets, leader);
         const bool zero = t.skip || upstream.none();
         return {t.skip, zero, t.target, zero ? real(0) : -weights.of(t.target) * upstream.of_row(row)};
     }

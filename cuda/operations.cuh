@@ -30,7 +30,7 @@ extern const smx_transfer smx_cuda_transfer; // transfer.cu
 
 namespace smx {
 
-inline operand operand_of(const smx_operand &o) { return {o.data, o.layout.outerStride, o.layout.colStride, 1, o.layout.type}; }
+inline operand operand_of(const smx_operand &o) { return {o.data, o.layout.outerStride, o.layout.colStride, 1, o.layout.type, o.offsets}; }
 
 // Rows side by side may also be given as an outer dimension of stride 1.
 inline bool lie_side_by_side(const row_operands &rows) {

@@ -9,13 +9,16 @@ namespace smx {
 template <class T> constexpr int vector_elements = 16 / static_cast<int>(sizeof(T));
 
 // An operand of a kernel. Element j of row (o, i) lies o * outer_stride + j * col_stride + i * inner_stride elements from the first;
-// families of rows whose elements are adjacent take o for the row and nothing else.
+// families of rows whose elements are adjacent take o for the row and nothing else. Ragged rows begin where their offsets say.
 struct operand {
     void *data;
     int64_t outer_stride, col_stride, inner_stride;
     smxDataType_t type;
+    const int64_t *offsets; // NULL: the rows are not ragged
 
-    template <class S> __device__ S *row(int64_t r) const { return static_cast<S *>(data) + r * outer_stride; }
+    template <class S> __device__ S *row(int64_t r) const {
+        return static_cast<S *>(data) + (offsets != nullptr ? offsets[r] : r * outer_stride);
+    }
     template <class S> __device__ S *element(int64_t o, int64_t column, int64_t i) const {
         return static_cast<S *>(data) + o * outer_stride + column * col_stride + i * inner_stride;
     }

@@ -37,7 +37,7 @@ template <int per_row, int per_block, int per_thread> struct shape {
         for (int64_t item = block * groups + threadIdx.x / per_row; item < items; item += blocks * groups) {
             const int64_t row = item / chunks, first = item % chunks * chunk_vectors<T, per_row, per_thread>;
             const auto line = program.begin(row, thread == 0 && first == 0);
-            part mine{{rows.in.template row<T>(row), rows.cols}, first, thread};
+            part mine{{rows.in.template row<T>(row), rows.cols_of(row)}, first, thread};
             if (first != 0) mine.cut.edges = 0; // the first chunk's threads have them
             R x[part::size], none[1];
             program.load(mine, row, !line.skip, x, none);

@@ -26,13 +26,22 @@
 
 namespace smx {
 
+// Columns of a row: of ragged rows `cols` is the most, and a row whose offsets cannot be right has none.
+__device__ __forceinline__ int64_t cols_of_row(int64_t cols, const int64_t *offsets, int64_t row) {
+    if (offsets == nullptr) return cols;
+    const int64_t own = offsets[row + 1] - offsets[row];
+    return own >= 0 && own <= cols ? own : 0;
+}
+
 struct row_operands {
     operand in, second, out;
     int64_t rows, cols, inner;
 
+    __device__ int64_t cols_of(int64_t row) const { return cols_of_row(cols, in.offsets, row); }
+
     // Any element of any row, for single reads.
     template <class S> __device__ S *element(const operand &o, int64_t row, int64_t column) const {
-        return inner == 1 ? o.element<S>(row, column, 0) : o.element<S>(row / inner, column, row % inner);
+        return inner == 1 ? o.row<S>(row) + column * o.col_stride : o.element<S>(row / inner, column, row % inner);
     }
 };
 

@@ -22,7 +22,10 @@ template <int per_row, int per_block, int per_thread> struct shape {
 
     // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice; where that was seen to spill,
     // 128 registers a thread are allowed, and all of them for fp64.
-    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : per_thread == 32 ? 512 / per_block : 0;
+    template <class P>
+    static constexpr int min_blocks = sizeof(typename P::real) == 8        ? 1
+                                      : per_thread == 32 || P::two_numbers ? 512 / per_block
+                                                                           : 0;
 
     template <class P> static int64_t blocks(const P &program) { return (program.rows.rows + rows_per_block - 1) / rows_per_block; }
 
@@ -44,7 +47,7 @@ template <int per_row, int per_block, int per_thread> struct shape {
             const int64_t row = present ? own : rows - 1;
             const auto line = program.begin(row, leader);
 
-            const part mine{{program.rows.in.template row<T>(row), present ? program.rows.cols : 0}, 0, thread};
+            const part mine{{program.rows.in.template row<T>(row), present ? program.rows.cols_of(row) : 0}, 0, thread};
             R x[part::size], w[P::two_numbers ? part::size : 1] = {};
             program.load(mine, row, !line.skip, x, w);
 

@@ -33,7 +33,7 @@ template <int per_block, int elements> struct shape {
         for (int64_t row = block; row < rows.rows; row += blocks, turn++) {
             const bool leader = thread == 0;
             const auto line = program.begin(row, leader);
-            const row_cut<V, int64_t> cut(rows.in.template row<T>(row), rows.cols);
+            const row_cut<V, int64_t> cut(rows.in.template row<T>(row), rows.cols_of(row));
 
             // pass(part): one visit of everything that this thread sees of the row, a piece at a time
             const auto for_each_piece = [&](auto pass) {

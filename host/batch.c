@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
 #include "ranges.h"
 
 typedef struct smx_batch {
@@ -40,7 +39,7 @@ static smxStatus_t start(smx_batch *b, const char *name, smxHandle_t handle, int
 
 static smxStatus_t check_array(const smx_batch *b, const char *array, const void *data) {
     if (data == NULL && b->count > 0)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s is NULL, %lld problems need it", b->name, array, (long long)b->count);
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s is NULL, count is %lld", b->name, array, (long long)b->count);
     return SMX_STATUS_SUCCESS;
 }
 
@@ -55,8 +54,7 @@ static smxStatus_t fail_problem(const smx_batch *b, int64_t problem, smxStatus_t
 
 static smxStatus_t prepare(smx_call *call, smxStatus_t taken) {
     SMX_TRY(taken);
-    SMX_TRY(smx_check_call(call));
-    return smx_plan_call(call);
+    return smx_prepare_call(call);
 }
 
 /* Checks and plans one problem; `taken` is how taking its options and operands ended. */
@@ -78,7 +76,6 @@ static smxStatus_t run(const smx_batch *b) {
     for (int64_t i = 0; i < b->count; i++) {
         b->calls[i].workspace = own;
         own += align_up(smx_workspace_of_call(&b->calls[i]));
-        if (smx_logs(SMX_LOG_PLAN)) smx_log_plan(&b->calls[i]);
     }
     b->handle->used = true;
     const bool in_range = smx_open_range(&b->calls[0]);

@@ -62,6 +62,7 @@ smxStatus_t smxDestroy(smxHandle_t handle) {
     if (handle == NULL) return SMX_STATUS_SUCCESS;
     const char *call = "smxDestroy";
     SMX_TRY(smx_enter(call, handle));
+    SMX_TRY(smx_refuse_capture(call, handle, "synchronises"));
     const smxStatus_t status = handle->backend->synchronize(call, handle);
     if (handle->own_workspace != NULL) handle->backend->release(call, handle, handle->own_workspace);
     for (int i = 0; i < handle->retired_count; i++) handle->backend->release(call, handle, handle->retired[i]);
@@ -97,6 +98,7 @@ smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream) {
 smxStatus_t smxSynchronize(smxHandle_t handle) {
     const char *call = "smxSynchronize";
     SMX_TRY(smx_enter(call, handle));
+    SMX_TRY(smx_refuse_capture(call, handle, "synchronises"));
     return handle->backend->synchronize(call, handle);
 }
 
@@ -150,8 +152,7 @@ smxStatus_t smxSetWorkspace(smxHandle_t handle, void *workspace, size_t bytes) {
 smxStatus_t smxGetBadTargets(smxHandle_t handle, int64_t *count, int64_t *firstRow) {
     const char *call = "smxGetBadTargets";
     SMX_TRY(smx_enter(call, handle));
-    if (handle->backend->capturing(handle))
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: it synchronises, which it cannot while the stream is being captured", call);
+    SMX_TRY(smx_refuse_capture(call, handle, "synchronises"));
     smx_bad_targets bad;
     SMX_TRY(handle->backend->take_bad_targets(call, handle, &bad));
     if (count != NULL) *count = (int64_t)bad.count;

@@ -498,8 +498,7 @@ static smxStatus_t run_on_device(smx_call *call, const smxHostOptions_t *options
     const smx_backend *backend = call->handle->backend;
     host_batch b = {.call = call, .backend = backend, .options = options, .slots = 1, .bad = {.first_row = INT64_MAX}};
     SMX_TRY(smx_prepare_call(call));
-    if (backend->capturing(call->handle))
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: it synchronises, which it cannot while the stream is being captured", call->name);
+    SMX_TRY(smx_refuse_capture(call->name, call->handle, "synchronises"));
     list_strips(&b);
     if (call->rows == 0 && !b.one_loss) return SMX_STATUS_SUCCESS;
     SMX_TRY(look_at_memory(&b));

@@ -45,6 +45,7 @@ typedef struct smx_operand {
     const char *name; /* as in the public header, for messages */
     void *data;       /* inputs are never written through it */
     smxLayout_t layout;
+    const int64_t *offsets; /* of ragged rows, memory of the backend; their layout is that of rows of maxCols elements. Else NULL */
 } smx_operand;
 
 typedef struct smx_call {
@@ -134,6 +135,10 @@ typedef struct smx_backend {
     void (*close)(smxHandle_t handle);
     smxStatus_t (*enter)(const char *call, smxHandle_t handle); /* is the handle's device the current one? */
     smxStatus_t (*synchronize)(const char *call, smxHandle_t handle);
+    /* For callers, in the order of the handle's stream. */
+    smxStatus_t (*allocate_in_order)(const char *call, smxHandle_t handle, void **pointer, size_t bytes);
+    smxStatus_t (*release_in_order)(const char *call, smxHandle_t handle, void *pointer);
+    /* For the library, of no stream's order. */
     smxStatus_t (*allocate)(const char *call, smxHandle_t handle, void **pointer, size_t bytes);
     smxStatus_t (*release)(const char *call, smxHandle_t handle, void *pointer);
     smxStatus_t (*allocate_host)(const char *call, smxHandle_t handle, void **pointer, size_t bytes);
@@ -180,6 +185,7 @@ struct smxContext {
 
     smx_bad_targets *bad_targets; /* memory of the backend */
     void *order;                  /* CUDA: the event that orders a new stream behind the old one */
+    void *pool;                   /* CUDA: what smxMalloc allocates from, NULL where the device has no pools */
     unsigned *ticket;             /* CUDA: counts the blocks that have finished a reduction; 0 between launches */
 };
 
@@ -225,19 +231,12 @@ smxStatus_t smx_take_operand(const char *call, smx_operand *operand, const char 
 bool smx_is_strided(const smxLayout_t *layout);
 smxStatus_t smx_check_call(smx_call *call); /* also sets rows, cols and strided */
 
-/* ---- calls with their options and inputs, for single and batched calls alike ---- */
-
-smxStatus_t smx_start_softmax(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *given);
-smxStatus_t smx_start_cross_entropy(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle,
-                                    const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout, const void *x,
-                                    const smxTargets_t *targets);
-
 /* ---- options and targets of losses (loss.c) ---- */
 
 smxStatus_t smx_take_loss_options(smx_call *call, const smxCrossEntropyOptions_t *given);
 smxStatus_t smx_take_targets(smx_call *call, const smxTargets_t *targets); /* after call->in */
 
-/* ---- the beginnings of the public calls: handle, options, x and targets ---- */
+/* ---- the beginnings of the public calls, single, batched and on host memory: handle, options, x and targets ---- */
 
 smxStatus_t smx_start_softmax(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *given);
 smxStatus_t smx_start_cross_entropy(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle,
@@ -249,6 +248,8 @@ smxStatus_t smx_start_nll(smx_call *call, const char *name, smxOp_t op, smxHandl
 /* ---- the road of every call (run.c) ---- */
 
 smxStatus_t smx_enter(const char *call, smxHandle_t handle); /* is there a handle, and may it be used now? */
+/* For calls that no graph can hold: what they do goes into the message. */
+smxStatus_t smx_refuse_capture(const char *call, smxHandle_t handle, const char *what);
 smxStatus_t smx_run(smx_call *call);
 smxStatus_t smx_prepare_call(smx_call *call);                                                         /* its first step: rules and plan */
 smxStatus_t smx_run_on_backend(const smx_call *call);                                                 /* its last step */

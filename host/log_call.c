@@ -29,6 +29,11 @@ static void add_operand(line *l, const smx_operand *o) {
     if (o->name == NULL) return; /* the operation has no such operand */
     const smxLayout_t *a = &o->layout;
     add_pointer(l, o->name, o->data);
+    if (o->offsets != NULL) {
+        add(l, " %s rows %lld maxCols %lld offsets %p", smx_type_name(a->type), (long long)a->outer, (long long)a->cols,
+            (const void *)o->offsets);
+        return;
+    }
     add(l, " %s outer %lld (stride %lld) cols %lld (stride %lld) inner %lld", smx_type_name(a->type), (long long)a->outer,
         (long long)a->outerStride, (long long)a->cols, (long long)a->colStride, (long long)a->inner);
 }

@@ -1,21 +1,31 @@
 /* Memory of the backend and copies in stream order. */
 #include "internal.h"
 
+/* Memory that a graph allocated would be the graph's. */
+static smxStatus_t enter(const char *call, smxHandle_t handle) {
+    SMX_TRY(smx_enter(call, handle));
+    return smx_refuse_capture(call, handle, "allocates or frees memory");
+}
+
 static smxStatus_t check_pointer(const char *call, smxHandle_t handle, void **pointer) {
     SMX_TRY(smx_enter(call, handle));
     if (pointer == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: pointer is NULL", call);
     *pointer = NULL;
-    return SMX_STATUS_SUCCESS;
+    return enter(call, handle);
 }
 
 smxStatus_t smxMalloc(smxHandle_t handle, void **pointer, size_t bytes) {
     SMX_TRY(check_pointer("smxMalloc", handle, pointer));
-    return bytes == 0 ? SMX_STATUS_SUCCESS : handle->backend->allocate("smxMalloc", handle, pointer, bytes);
+    if (bytes == 0) return SMX_STATUS_SUCCESS;
+    handle->used = true;
+    return handle->backend->allocate_in_order("smxMalloc", handle, pointer, bytes);
 }
 
 smxStatus_t smxFree(smxHandle_t handle, void *pointer) {
-    SMX_TRY(smx_enter("smxFree", handle));
-    return pointer == NULL ? SMX_STATUS_SUCCESS : handle->backend->release("smxFree", handle, pointer);
+    SMX_TRY(enter("smxFree", handle));
+    if (pointer == NULL) return SMX_STATUS_SUCCESS;
+    handle->used = true;
+    return handle->backend->release_in_order("smxFree", handle, pointer);
 }
 
 smxStatus_t smxMallocHost(smxHandle_t handle, void **pointer, size_t bytes) {
@@ -24,7 +34,7 @@ smxStatus_t smxMallocHost(smxHandle_t handle, void **pointer, size_t bytes) {
 }
 
 smxStatus_t smxFreeHost(smxHandle_t handle, void *pointer) {
-    SMX_TRY(smx_enter("smxFreeHost", handle));
+    SMX_TRY(enter("smxFreeHost", handle));
     return pointer == NULL ? SMX_STATUS_SUCCESS : handle->backend->release_host("smxFreeHost", handle, pointer);
 }
 

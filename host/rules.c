@@ -58,6 +58,10 @@ typedef struct extent {
 static extent extent_of_operand(const smx_operand *o, bool written) {
     const size_t bytes = smx_type_bytes(o->layout.type);
     extent e = {.name = o->name, .begin = (uintptr_t)o->data, .written = written, .operand = o};
+    if (o->offsets != NULL) { /* only the device knows how far it reaches */
+        e.end = e.begin + (o->layout.outer > 0 ? bytes : 0);
+        return e;
+    }
     e.end = e.begin + (uintptr_t)smx_layout_span(&o->layout) * bytes;
     if (o->layout.inner == 1 && o->layout.outer > 1 && (o->layout.colStride == 1 || o->layout.cols == 1)) {
         e.row = (uintptr_t)o->layout.outerStride * bytes;
@@ -84,7 +88,7 @@ static bool share_bytes(const extent *a, const extent *b) {
 }
 
 static bool in_place(const extent *a, const extent *b) {
-    return a->operand != NULL && b->operand != NULL && a->operand->data == b->operand->data &&
+    return a->operand != NULL && b->operand != NULL && a->operand->data == b->operand->data && a->operand->offsets == b->operand->offsets &&
            smx_layout_equal(&a->operand->layout, &b->operand->layout);
 }
 

@@ -7,6 +7,11 @@ smxStatus_t smx_enter(const char *call, smxHandle_t handle) {
     return handle->backend->enter(call, handle);
 }
 
+smxStatus_t smx_refuse_capture(const char *call, smxHandle_t handle, const char *what) {
+    if (!handle->backend->capturing(handle)) return SMX_STATUS_SUCCESS;
+    return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: it %s, which it cannot while the stream is being captured", call, what);
+}
+
 static smxStatus_t dispatch(const smx_call *call) {
     switch (call->op) {
     case SMX_OP_SOFTMAX_FORWARD:

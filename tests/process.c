@@ -31,6 +31,7 @@ int main(void) {
     }
 
     SRunner *runner = srunner_create(suite_log());
+    srunner_add_suite(runner, suite_allocation());
 #ifdef SMX_WITH_NVTX
     srunner_add_suite(runner, suite_ranges());
 #endif

@@ -1,13 +1,13 @@
 # The second test program: log, ranges and threads belong to the whole process, so each of its tests runs in a process of its own.
-set(process_sources process.c check_jobs.c check_session.c data.c test_log.c test_threads.c)
+set(process_sources process.c check_jobs.c check_session.c check_wraps.c data.c test_allocation.c test_log.c test_threads.c)
 if(SMX_WITH_NVTX)
   list(APPEND process_sources test_ranges.c)
   add_library(smx_nvtx_recorder MODULE nvtx_recorder.c) # stands in the place of a profiler
   target_link_libraries(smx_nvtx_recorder PRIVATE smx_nvtx smx_warnings Threads::Threads)
 endif()
 
-# add_process_program(NAME LIBRARY): test_log.c counts what the library formats and allocates, hence the linker's --wrap.
-set(wrapped snprintf vsnprintf __snprintf_chk __vsnprintf_chk malloc calloc aligned_alloc)
+# add_process_program(NAME LIBRARY): check_wraps.c counts what the library formats and allocates, hence the linker's --wrap.
+set(wrapped snprintf vsnprintf __snprintf_chk __vsnprintf_chk malloc calloc realloc aligned_alloc free)
 list(TRANSFORM wrapped PREPEND -Wl,--wrap=)
 function(add_process_program name library)
   add_executable(${name} ${process_sources})

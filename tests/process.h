@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+Suite *suite_allocation(void);
 Suite *suite_log(void);
 Suite *suite_ranges(void);
 Suite *suite_threads(void);

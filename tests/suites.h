@@ -31,5 +31,6 @@ Suite *suite_far_apart(void);
 Suite *suite_steady_state(void);
 Suite *suite_graphs(void);
 Suite *suite_host_batch(void);
+Suite *suite_ragged(void);
 
 #endif

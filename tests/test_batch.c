@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_memory.h"
 #include "check_session.h"
 #include "data.h"
 #include "suites.h"
 
 long simt_launches(void) __attribute__((weak)); /* where the backend is the emulator */
 
-enum { MOST = 1000, OPS = 4 };
+enum { MOST = 1000, OPS = 4, UNTOUCHED = 0x5a };
 
 typedef struct problem {
     smxLayout_t layout, out_layout;
@@ -30,36 +31,6 @@ typedef struct batch {
     smxSoftmaxOptions_t softmax;
 } batch;
 
-static void *allocate(size_t bytes) {
-    void *memory;
-    require_success(smxMalloc(session_handle(), &memory, bytes + 1), "smxMalloc");
-    return memory;
-}
-
-static void *upload(const void *from, size_t bytes) {
-    void *memory = allocate(bytes);
-    require_success(smxMemcpyAsync(session_handle(), memory, from, bytes), "smxMemcpyAsync");
-    require_success(smxSynchronize(session_handle()), "smxSynchronize");
-    return memory;
-}
-
-static unsigned char *download(const void *from, size_t bytes) {
-    unsigned char *host = malloc(bytes + 1);
-    ck_assert_ptr_nonnull(host);
-    require_success(smxMemcpyAsync(session_handle(), host, from, bytes), "smxMemcpyAsync");
-    require_success(smxSynchronize(session_handle()), "smxSynchronize");
-    return host;
-}
-
-static void clear(void *memory, size_t bytes) {
-    void *pattern = malloc(bytes + 1);
-    ck_assert_ptr_nonnull(pattern);
-    memset(pattern, 0x5a, bytes);
-    require_success(smxMemcpyAsync(session_handle(), memory, pattern, bytes), "smxMemcpyAsync");
-    require_success(smxSynchronize(session_handle()), "smxSynchronize");
-    free(pattern);
-}
-
 static size_t span_bytes(const smxLayout_t *l) { return (size_t)smx_layout_span(l) * element_bytes(l->type); }
 
 /* Random numbers in all elements; positive ones are fine as probabilities, too. */
@@ -68,7 +39,7 @@ static void *upload_elements(const smxLayout_t *l, generator *g, bool positive) 
     unsigned char *host = malloc(bytes + 1);
     ck_assert_ptr_nonnull(host);
     for (size_t at = 0; at < bytes; at += each) store_element(l->type, host + at, positive ? next_uniform(g) : 3 * next_normal(g));
-    void *memory = upload(host, bytes);
+    void *memory = memory_upload(host, bytes);
     free(host);
     return memory;
 }
@@ -77,7 +48,7 @@ static void *upload_indices(int64_t rows, int64_t cols, generator *g) {
     int32_t *host = malloc((size_t)(rows + 1) * sizeof *host);
     ck_assert_ptr_nonnull(host);
     for (int64_t r = 0; r < rows; r++) host[r] = r % 7 == 3 ? -100 : r % 11 == 5 ? (int32_t)cols : (int32_t)next_below(g, cols);
-    void *memory = upload(host, (size_t)rows * sizeof *host);
+    void *memory = memory_upload(host, (size_t)rows * sizeof *host);
     free(host);
     return memory;
 }
@@ -99,9 +70,9 @@ static void make_problem(problem *p, int64_t rows, int64_t cols, int kind, gener
     p->gradient = upload_elements(&per_row, g, false);
     p->target_data = kind % 6 == 5 ? upload_elements(&p->layout, g, true) : upload_indices(rows, cols, g);
     p->targets = kind % 6 == 5 ? smxProbabilityTargets(&p->layout, p->target_data) : smxIndexTargets(SMX_R_32I, p->target_data);
-    p->out = allocate(p->out_bytes);
-    p->loss = allocate(p->row_bytes + 8);
-    p->lse = allocate(p->row_bytes);
+    p->out = memory_make(p->out_bytes);
+    p->loss = memory_make(p->row_bytes + 8);
+    p->lse = memory_make(p->row_bytes);
 }
 
 static void add(batch *b, int64_t rows, int64_t cols, int kind, generator *g) {
@@ -132,16 +103,16 @@ static void end(batch *b) {
     for (int i = 0; i < b->count; i++) {
         problem *p = &b->of[i];
         void *all[] = {p->x, p->target_data, p->gradient, p->out, p->loss, p->lse};
-        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) require_success(smxFree(session_handle(), all[k]), "smxFree");
+        for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) memory_release(all[k]);
     }
     free(b);
 }
 
 static void clear_outputs(const batch *b) {
     for (int i = 0; i < b->count; i++) {
-        clear(b->of[i].out, b->of[i].out_bytes);
-        clear(b->of[i].loss, b->of[i].row_bytes + 8);
-        clear(b->of[i].lse, b->of[i].row_bytes);
+        memory_fill(b->of[i].out, UNTOUCHED, b->of[i].out_bytes);
+        memory_fill(b->of[i].loss, UNTOUCHED, b->of[i].row_bytes + 8);
+        memory_fill(b->of[i].lse, UNTOUCHED, b->of[i].row_bytes);
     }
 }
 
@@ -178,9 +149,9 @@ static outputs *collect(const batch *b) {
     outputs *all = calloc((size_t)b->count + 1, sizeof *all);
     ck_assert_ptr_nonnull(all);
     for (int i = 0; i < b->count; i++) {
-        all[i].out = download(b->of[i].out, b->of[i].out_bytes);
-        all[i].loss = download(b->of[i].loss, b->of[i].row_bytes + 8);
-        all[i].lse = download(b->of[i].lse, b->of[i].row_bytes);
+        all[i].out = memory_download(b->of[i].out, b->of[i].out_bytes);
+        all[i].loss = memory_download(b->of[i].loss, b->of[i].row_bytes + 8);
+        all[i].lse = memory_download(b->of[i].lse, b->of[i].row_bytes);
     }
     require_success(smxGetBadTargets(session_handle(), &all[b->count].bad_targets, NULL), "smxGetBadTargets");
     return all;
@@ -276,9 +247,9 @@ static void expect_refused(const batch *b, int op, const char *text) {
     ck_assert_int_eq(call_batched(b, op), SMX_STATUS_INVALID_VALUE);
     ck_assert_msg(strstr(smxGetLastErrorMessage(), text) != NULL, "message: %s", smxGetLastErrorMessage());
     for (int i = 0; i < b->count; i++) { /* nothing was written */
-        unsigned char *out = download(b->of[i].out, b->of[i].out_bytes), *loss = download(b->of[i].loss, 8);
-        for (size_t k = 0; k < b->of[i].out_bytes; k++) ck_assert_uint_eq(out[k], 0x5a);
-        for (size_t k = 0; k < 8; k++) ck_assert_uint_eq(loss[k], 0x5a);
+        unsigned char *out = memory_download(b->of[i].out, b->of[i].out_bytes), *loss = memory_download(b->of[i].loss, 8);
+        for (size_t k = 0; k < b->of[i].out_bytes; k++) ck_assert_uint_eq(out[k], UNTOUCHED);
+        for (size_t k = 0; k < 8; k++) ck_assert_uint_eq(loss[k], UNTOUCHED);
         free(out);
         free(loss);
     }
@@ -319,11 +290,11 @@ START_TEST(missing_arrays) {
     void *y[1] = {NULL};
 
     ck_assert_int_eq(smxSoftmaxForwardBatched(h, NULL, 1, NULL, x, &layout, y), SMX_STATUS_INVALID_VALUE);
-    ck_assert_str_eq(smxGetLastErrorMessage(), "smxSoftmaxForwardBatched: xLayouts is NULL, 1 problems need it");
+    ck_assert_str_eq(smxGetLastErrorMessage(), "smxSoftmaxForwardBatched: xLayouts is NULL, count is 1");
     ck_assert_int_eq(smxSoftmaxForwardBatched(h, NULL, 1, &layout, x, &layout, NULL), SMX_STATUS_INVALID_VALUE);
-    ck_assert_str_eq(smxGetLastErrorMessage(), "smxSoftmaxForwardBatched: y is NULL, 1 problems need it");
+    ck_assert_str_eq(smxGetLastErrorMessage(), "smxSoftmaxForwardBatched: y is NULL, count is 1");
     ck_assert_int_eq(smxCrossEntropyForwardBatched(h, NULL, 1, &layout, x, NULL, y, NULL), SMX_STATUS_INVALID_VALUE);
-    ck_assert_str_eq(smxGetLastErrorMessage(), "smxCrossEntropyForwardBatched: targets is NULL, 1 problems need it");
+    ck_assert_str_eq(smxGetLastErrorMessage(), "smxCrossEntropyForwardBatched: targets is NULL, count is 1");
     ck_assert_int_eq(smxSoftmaxForwardBatched(NULL, NULL, 1, &layout, x, &layout, y), SMX_STATUS_NOT_INITIALIZED);
     session_count_comparison();
 }

@@ -1,7 +1,6 @@
 /* The log: environment and callback, what its lines say, and that there is no work for it while nobody listens. */
 #define _DEFAULT_SOURCE /* setenv, mkstemp */
 
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,69 +9,12 @@
 
 #include "check_jobs.h"
 #include "check_session.h"
+#include "check_wraps.h"
 #include "log.h"
 #include "process.h"
 #include "ranges.h"
 
 enum { MOST_LINES = 16 };
-
-/* ---- the linker's --wrap brings every use of these in library and tests here (process.cmake) ---- */
-
-static atomic_long formats, allocations;
-
-int __real_vsnprintf(char *text, size_t capacity, const char *format, va_list arguments);
-int __wrap_vsnprintf(char *text, size_t capacity, const char *format, va_list arguments);
-int __wrap_snprintf(char *text, size_t capacity, const char *format, ...);
-int __wrap___vsnprintf_chk(char *text, size_t capacity, int flag, size_t size, const char *format, va_list arguments);
-int __wrap___snprintf_chk(char *text, size_t capacity, int flag, size_t size, const char *format, ...);
-void *__real_malloc(size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__real_aligned_alloc(size_t alignment, size_t bytes);
-void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
-
-int __wrap_vsnprintf(char *text, size_t capacity, const char *format, va_list arguments) {
-    atomic_fetch_add(&formats, 1);
-    return __real_vsnprintf(text, capacity, format, arguments);
-}
-
-int __wrap_snprintf(char *text, size_t capacity, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = __wrap_vsnprintf(text, capacity, format, arguments);
-    va_end(arguments);
-    return length;
-}
-
-int __wrap___vsnprintf_chk(char *text, size_t capacity, int flag, size_t size, const char *format, va_list arguments) {
-    (void)flag;
-    (void)size;
-    return __wrap_vsnprintf(text, capacity, format, arguments);
-}
-
-int __wrap___snprintf_chk(char *text, size_t capacity, int flag, size_t size, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = __wrap___vsnprintf_chk(text, capacity, flag, size, format, arguments);
-    va_end(arguments);
-    return length;
-}
-
-void *__wrap_malloc(size_t bytes) {
-    atomic_fetch_add(&allocations, 1);
-    return __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t count, size_t bytes) {
-    atomic_fetch_add(&allocations, 1);
-    return __real_calloc(count, bytes);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t bytes) {
-    atomic_fetch_add(&allocations, 1);
-    return __real_aligned_alloc(alignment, bytes);
-}
 
 /* ---- what is listened with ---- */
 
@@ -456,9 +398,9 @@ START_TEST(no_work_without_a_listener) {
     ck_assert_int_eq(atomic_load(&smx_log_most), SMX_LOG_OFF);
     ck_assert(!smx_open_range(&question));
 
-    const long formats_before = atomic_load(&formats), allocations_before = atomic_load(&allocations);
+    const long formats_before = wraps_formats(), allocations_before = wraps_allocations();
     for (int i = 0; i < 10; i++) job_call(handle, &j, block);
-    const long formats_then = atomic_load(&formats), allocations_then = atomic_load(&allocations);
+    const long formats_then = wraps_formats(), allocations_then = wraps_allocations();
     session_count_comparison();
     if (session_backend() == SMX_BACKEND_CPU) {
         ck_assert_int_eq(formats_then, formats_before);
@@ -467,7 +409,7 @@ START_TEST(no_work_without_a_listener) {
 
     listener *l = listen_from(SMX_LOG_PLAN); /* the same count sees what is formatted now */
     require_success(job_call(handle, &j, block), "the job");
-    ck_assert_int_gt(atomic_load(&formats), formats_then);
+    ck_assert_int_gt(wraps_formats(), formats_then);
     require_success(smxSetLogCallback(NULL, NULL, SMX_LOG_OFF), "smxSetLogCallback");
     require_success(smxFree(handle, block), "smxFree");
     job_release(&j);

@@ -25,7 +25,7 @@ static double R(counted_divisor)(const R(loss_rule) * l) {
     for (int64_t row = 0; row < call->rows; row++) {
         const int64_t target = target_of(call, row);
         if (target == call->ignore_index) continue;
-        part[row % 8] += target < 0 || target >= call->cols ? 1.0 : (double)R(weight_of)(l, target);
+        part[row % 8] += target < 0 || target >= cols_of_row(call, row) ? 1.0 : (double)R(weight_of)(l, target);
     }
     for (int k = 0; k < 8; k++) sum += part[k];
     return sum;
@@ -76,15 +76,18 @@ static void R(loss_rows)(const R(loss_rule) * l, void (*row_function)(const R(lo
     long long first_row = INT64_MAX;
 #pragma omp parallel for schedule(static) reduction(+ : count) reduction(min : first_row) if (SMX_CPU_PARALLEL(call->rows, call->cols))
     for (int64_t row = 0; row < call->rows; row++) {
+        smx_call own;
+        R(loss_rule) rule = *l;
+        rule.call = call_of_row(call, row, &own);
         const int64_t target = has_indices ? target_of(call, row) : -1;
         if (has_indices && target == call->ignore_index) {
-            R(skipped_row)(l, row, 0);
-        } else if (has_indices && (target < 0 || target >= call->cols)) {
-            R(skipped_row)(l, row, (REAL)NAN);
+            R(skipped_row)(&rule, row, 0);
+        } else if (has_indices && (target < 0 || target >= rule.call->cols)) {
+            R(skipped_row)(&rule, row, (REAL)NAN);
             count++;
             first_row = row < first_row ? row : first_row;
         } else {
-            row_function(l, row, target);
+            row_function(&rule, row, target);
         }
     }
     if (count == 0) return;

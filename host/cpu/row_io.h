@@ -32,6 +32,29 @@ static inline uint16_t float_to_bfloat16(float value) {
 
 static inline int64_t row_offset(const smxLayout_t *l, int64_t row) { return row / l->inner * l->outerStride + row % l->inner; }
 
+/* A ragged row is the only row of a call of its own. One whose offsets cannot be right has no elements. */
+static inline void move_to_row(smx_operand *o, int64_t row) {
+    if (o->data == NULL) return;
+    o->data = (char *)o->data + o->offsets[row] * (int64_t)smx_type_bytes(o->layout.type);
+    o->layout.outerStride = 0; /* whatever its number */
+}
+static inline int64_t cols_of_row(const smx_call *call, int64_t row) {
+    const int64_t *offsets = call->in.offsets;
+    if (offsets == NULL) return call->cols;
+    const int64_t own = offsets[row + 1] - offsets[row];
+    return own >= 0 && own <= call->cols ? own : 0;
+}
+static inline const smx_call *call_of_row(const smx_call *call, int64_t row, smx_call *own) {
+    if (call->in.offsets == NULL) return call;
+    *own = *call;
+    own->cols = cols_of_row(call, row);
+    if (own->cols == 0) return own;
+    move_to_row(&own->in, row);
+    move_to_row(&own->second, row);
+    move_to_row(&own->out, row);
+    return own;
+}
+
 static inline int64_t target_of(const smx_call *call, int64_t row) {
     switch (call->indices.type) {
     case SMX_R_8U: return ((const uint8_t *)call->indices.data)[row];

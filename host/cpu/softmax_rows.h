@@ -75,5 +75,8 @@ static void R(softmax_rows)(const smx_call *call) {
                                                             : call->op == SMX_OP_SOFTMAX_BACKWARD    ? R(softmax_backward_row)
                                                                                                      : R(log_softmax_backward_row);
 #pragma omp parallel for schedule(static) if (SMX_CPU_PARALLEL(call->rows, call->cols))
-    for (int64_t row = 0; row < call->rows; row++) row_function(call, row);
+    for (int64_t row = 0; row < call->rows; row++) {
+        smx_call own;
+        row_function(call_of_row(call, row, &own), row);
+    }
 }

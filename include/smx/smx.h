@@ -182,9 +182,13 @@ SMX_API smxStatus_t smxSynchronize(smxHandle_t handle);
 
 /* ---- memory. Sizes in bytes --------------------------------------------------------------------------------------- */
 
-/* Memory of the backend, aligned to at least 256 bytes. bytes = 0 gives NULL. ALLOC_FAILED names the bytes. */
+/* Memory of the backend, aligned to at least 256 bytes. bytes = 0 gives NULL. ALLOC_FAILED names the bytes. On CUDA it comes from a pool
+ * of the handle in stream order, without waiting for the device: work on other streams has to be ordered behind what the handle's stream
+ * had been given. The pool keeps up to 128 MiB of what is freed for later. INVALID_VALUE while the handle's stream is being captured,
+ * as of all calls here but smxMemcpyAsync. */
 SMX_API smxStatus_t smxMalloc(smxHandle_t handle, void **pointer, size_t bytes);
-/* Frees what smxMalloc gave, on a handle of the same backend and device. Work on it has to be done. NULL is fine. */
+/* Frees what smxMalloc gave, on a handle of the same backend and device, in the order of its stream: work that other streams have on it
+ * has to be done, or ordered before. What is not freed when its handle is destroyed stays valid. NULL is fine. */
 SMX_API smxStatus_t smxFree(smxHandle_t handle, void *pointer);
 /* Host memory for fast copies: pinned on CUDA, ordinary on the CPU. bytes = 0 gives NULL. ALLOC_FAILED names the bytes. */
 SMX_API smxStatus_t smxMallocHost(smxHandle_t handle, void **pointer, size_t bytes);
@@ -300,6 +304,59 @@ SMX_API smxStatus_t smxNllLossForward(smxHandle_t handle, const smxCrossEntropyO
 /* dx_t = -gradLoss / divisor * w_t, all others 0. xLayout: the type decides that of gradLoss, classWeights and deviceDivisor. */
 SMX_API smxStatus_t smxNllLossBackward(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxLayout_t *xLayout,
                                        const smxTargets_t *targets, const void *gradLoss, const smxLayout_t *dxLayout, void *dx);
+
+/* ---- ragged rows: of different lengths, as segments of one buffer, with the operations, options, rules and formulas of the calls above.
+ * Kernels read the offsets when they run, so a captured graph may be replayed with others. The lengths are those of x (softmax backward:
+ * of y); the offsets of a result only say where its rows begin, so the same array will often do for both. A row may be empty: it has
+ * nothing to read and write, its logsumexp is -inf, and no index is a target of it. A row whose length is negative or above maxCols is
+ * taken for an empty one. In place means the same pointer, offsets and type; other overlap is not noticed here. Class weights are one
+ * for each of maxCols columns; label smoothing spreads over the row's own. ---------------------------------------------- */
+
+/* Row r of `rows` has the elements offsets[r] <= k < offsets[r + 1] behind a pointer. */
+typedef struct smxRaggedLayout_t {
+    smxDataType_t type;     /* of the elements */
+    int64_t rows;           /* how many there are, >= 0 */
+    int64_t maxCols;        /* elements of the longest row, or a bound of them, >= 1: kernels are chosen by it */
+    const int64_t *offsets; /* rows + 1 numbers, elements; memory of the backend */
+} smxRaggedLayout_t;
+
+/* smxSoftmaxForward on ragged rows. */
+SMX_API smxStatus_t smxSoftmaxForwardRagged(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxRaggedLayout_t *xLayout,
+                                            const void *x, const smxRaggedLayout_t *yLayout, void *y);
+/* smxSoftmaxBackward on ragged rows. */
+SMX_API smxStatus_t smxSoftmaxBackwardRagged(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxRaggedLayout_t *yLayout,
+                                             const void *y, const smxRaggedLayout_t *dyLayout, const void *dy,
+                                             const smxRaggedLayout_t *dxLayout, void *dx);
+/* smxLogSoftmaxForward on ragged rows. */
+SMX_API smxStatus_t smxLogSoftmaxForwardRagged(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxRaggedLayout_t *xLayout,
+                                               const void *x, const smxRaggedLayout_t *yLayout, void *y);
+/* smxLogSoftmaxBackward on ragged rows. */
+SMX_API smxStatus_t smxLogSoftmaxBackwardRagged(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxRaggedLayout_t *yLayout,
+                                                const void *y, const smxRaggedLayout_t *dyLayout, const void *dy,
+                                                const smxRaggedLayout_t *dxLayout, void *dx);
+/* smxLogSumExp on ragged rows. */
+SMX_API smxStatus_t smxLogSumExpRagged(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxRaggedLayout_t *xLayout,
+                                       const void *x, void *lse);
+/* smxCrossEntropyForward on ragged rows. Probability targets have the offsets of x; their strides are not looked at. */
+SMX_API smxStatus_t smxCrossEntropyForwardRagged(smxHandle_t handle, const smxCrossEntropyOptions_t *options,
+                                                 const smxRaggedLayout_t *xLayout, const void *x, const smxTargets_t *targets, void *loss,
+                                                 void *lse);
+/* smxCrossEntropyBackward on ragged rows. */
+SMX_API smxStatus_t smxCrossEntropyBackwardRagged(smxHandle_t handle, const smxCrossEntropyOptions_t *options,
+                                                  const smxRaggedLayout_t *xLayout, const void *x, const smxTargets_t *targets,
+                                                  const void *lse, const void *gradLoss, const smxRaggedLayout_t *dxLayout, void *dx);
+/* smxCrossEntropyForwardBackward on ragged rows. */
+SMX_API smxStatus_t smxCrossEntropyForwardBackwardRagged(smxHandle_t handle, const smxCrossEntropyOptions_t *options,
+                                                         const smxRaggedLayout_t *xLayout, const void *x, const smxTargets_t *targets,
+                                                         const void *gradLoss, void *loss, void *lse, const smxRaggedLayout_t *dxLayout,
+                                                         void *dx);
+/* smxNllLossForward on ragged rows. */
+SMX_API smxStatus_t smxNllLossForwardRagged(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxRaggedLayout_t *xLayout,
+                                            const void *x, const smxTargets_t *targets, void *loss);
+/* smxNllLossBackward on ragged rows. */
+SMX_API smxStatus_t smxNllLossBackwardRagged(smxHandle_t handle, const smxCrossEntropyOptions_t *options, const smxRaggedLayout_t *xLayout,
+                                             const smxTargets_t *targets, const void *gradLoss, const smxRaggedLayout_t *dxLayout,
+                                             void *dx);
 
 /* ---- batched calls: problems of different shapes in one call. The arrays are host memory with one entry per problem, count of them,
  * and are read before the call returns; what they point to is memory of the backend. Every problem has the rules, the results and, bit

@@ -23,6 +23,7 @@ Options read_environment() {
     o.multiprocessors = static_cast<int>(number("SIMT_SMS", 4));
     o.devices = static_cast<int>(number("SIMT_DEVICES", 1));
     o.driver = number("SIMT_DRIVER", 1) != 0;
+    o.pools = number("SIMT_POOLS", 1) != 0;
     o.memory = number("SIMT_MEMORY", o.memory);
     return o;
 }

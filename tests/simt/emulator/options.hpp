@@ -14,6 +14,7 @@ struct Options {
     int multiprocessors = 4;           // SIMT_SMS
     int devices = 1;                   // SIMT_DEVICES
     bool driver = true;                // SIMT_DRIVER=0: as on a machine without one
+    bool pools = true;                 // SIMT_POOLS=0: memory pools are not supported
     size_t memory = size_t{256} << 30; // SIMT_MEMORY: bytes of a device
 };
 

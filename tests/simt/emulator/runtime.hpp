@@ -31,7 +31,7 @@ template <class F> cudaError_t call(F function) {
 int current_device();
 
 struct Work { // what a stream or a graph carries out
-    enum Kind { None, Kernel, Copy, Event, HostFunction } kind = None;
+    enum Kind { None, Kernel, Copy, Event, HostFunction, Free } kind = None;
     std::function<cudaError_t()> run;
 };
 // Runs the work at once, or records it if the stream is being captured.

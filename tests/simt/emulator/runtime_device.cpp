@@ -76,7 +76,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int ord
         case cudaDevAttrClockRate: *value = 1755000; break;
         case cudaDevAttrClusterLaunch: *value = d.clusters; break;
         case cudaDevAttrCooperativeLaunch: *value = 0; break; // the emulator runs one block after the other
-        case cudaDevAttrMemoryPoolsSupported:
+        case cudaDevAttrMemoryPoolsSupported: *value = options().pools; break;
         case cudaDevAttrUnifiedAddressing: *value = 1; break;
         case cudaDevAttrConcurrentManagedAccess:
         case cudaDevAttrManagedMemory: *value = 0; break;

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "runtime.hpp"
 
@@ -16,8 +17,9 @@ struct Allocation {
     bool on_host; // pinned
 };
 std::map<const char *, Allocation> allocations; // by first byte
-size_t in_use = 0;                              // bytes of device memory
-int fail_after = 0;                             // allocations until the one that fails; 0: none does
+std::set<cudaMemPool_t> pools;
+size_t in_use = 0;  // bytes of device memory
+int fail_after = 0; // allocations until the one that fails; 0: none does
 int access_depth = 0;
 
 // Tests of 64-bit indices allocate many gigabytes and touch few of them: those pages had better not come into being, nor be promised.
@@ -202,8 +204,32 @@ cudaError_t cudaMallocAsync(void **p, size_t n, cudaStream_t stream) {
 cudaError_t cudaFreeAsync(void *p, cudaStream_t stream) {
     return call([&] {
         const cudaError_t error = forbidden_on_captured(stream, "cudaFreeAsync");
-        return error != cudaSuccess ? error : release(p, false);
+        return error != cudaSuccess ? error : enqueue(stream, {Work::Free, [=] { return release(p, false); }});
     });
+}
+// All pools are one: what they differ in, the memory they keep, does not exist here.
+cudaError_t cudaMemPoolCreate(cudaMemPool_t *pool, const cudaMemPoolProps *properties) {
+    return call([&] {
+        if (!options().pools) return refuse(cudaErrorNotSupported, "memory pools are not supported");
+        if (properties->allocType != cudaMemAllocationTypePinned || properties->location.type != cudaMemLocationTypeDevice)
+            return refuse(cudaErrorInvalidValue, "a pool of anything but device memory");
+        *pool = reinterpret_cast<cudaMemPool_t>(new char);
+        pools.insert(*pool);
+        return cudaSuccess;
+    });
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr, void *) {
+    return call([&] { return pools.count(pool) ? cudaSuccess : cudaErrorInvalidValue; });
+}
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+    return call([&] {
+        if (!pools.erase(pool)) return refuse(cudaErrorInvalidValue, "%p is not a memory pool", static_cast<void *>(pool));
+        delete reinterpret_cast<char *>(pool);
+        return cudaSuccess;
+    });
+}
+cudaError_t cudaMallocFromPoolAsync(void **p, size_t n, cudaMemPool_t pool, cudaStream_t stream) {
+    return call([&] { return pools.count(pool) ? cudaMallocAsync(p, n, stream) : cudaErrorInvalidValue; });
 }
 cudaError_t cudaHostAlloc(void **p, size_t n, unsigned) {
     return call([&] {
