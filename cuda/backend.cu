@@ -102,9 +102,22 @@ bool stream_is_capturing(cudaStream_t stream) {
 
 bool capturing(smxHandle_t handle) { return stream_is_capturing(handle->stream); }
 
+smxStatus_t check_stream(const char *call, smxHandle_t handle, cudaStream_t stream) {
+#if CUDART_VERSION >= 12080 // before, only a launch finds out
+    if (stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread) return SMX_STATUS_SUCCESS; // of any device
+    int device = -1;
+    SMX_TRY(check(call, "device of the stream", cudaStreamGetDevice(stream, &device)));
+    if (device != handle->device)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: the stream belongs to device %d, the handle to device %d", call, device,
+                        handle->device);
+#endif
+    return SMX_STATUS_SUCCESS;
+}
+
 // Not across the border of a capture: that would draw one stream into the other's graph. There the order is the caller's.
 smxStatus_t change_stream(const char *call, smxHandle_t handle, cudaStream_t stream) {
-    if (stream_is_capturing(handle->stream) || stream_is_capturing(stream)) return SMX_STATUS_SUCCESS;
+    SMX_TRY(check_stream(call, handle, stream));
+    if (!handle->used || stream_is_capturing(handle->stream) || stream_is_capturing(stream)) return SMX_STATUS_SUCCESS;
     const cudaEvent_t order = static_cast<cudaEvent_t>(handle->order);
     SMX_TRY(check(call, "mark on the old stream", cudaEventRecord(order, handle->stream)));
     return check(call, "order of the new stream", cudaStreamWaitEvent(stream, order, 0));

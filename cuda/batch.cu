@@ -1,6 +1,7 @@
 // Batched calls: problems that take the same kernel share a launch, and all launches share one copy of what describes the problems.
 #include <stdlib.h>
 
+#include "memory.cuh"
 #include "operations.cuh"
 
 namespace smx {
@@ -85,7 +86,7 @@ struct staging {
     cudaEvent_t copied; // NULL: ordinary memory that a captured graph copies from, for as long as the handle lives
 };
 
-void release(staging *s) {
+void release_staging(staging *s) {
     if (s->copied != nullptr) {
         cudaEventDestroy(s->copied);
         cudaFreeHost(s->data);
@@ -106,7 +107,7 @@ smxStatus_t add_staging(const smx_call &call, size_t bytes, bool captured, stagi
     } else {
         status = check(call.name, "event of the staging memory", cudaEventCreateWithFlags(&s->copied, cudaEventDisableTiming));
         if (status == SMX_STATUS_SUCCESS) {
-            status = check(call.name, "allocation of pinned staging memory", cudaMallocHost(&s->data, bytes));
+            status = allocate_host(call.name, call.handle, &s->data, bytes);
             if (status != SMX_STATUS_SUCCESS) cudaEventDestroy(s->copied);
         }
     }
@@ -143,7 +144,7 @@ void smx_cuda_release_staging(smxHandle_t handle) {
     smx::staging *next;
     for (smx::staging *s = static_cast<smx::staging *>(handle->staging); s != nullptr; s = next) {
         next = s->next;
-        smx::release(s);
+        smx::release_staging(s);
     }
     handle->staging = nullptr;
 }

@@ -23,8 +23,9 @@ class beside_captures {
 smxStatus_t allocation_result(const char *call, const char *what, size_t bytes, cudaError_t error) {
     if (error == cudaSuccess) return SMX_STATUS_SUCCESS;
     cudaGetLastError();
-    return smx_fail(error == cudaErrorMemoryAllocation ? SMX_STATUS_ALLOC_FAILED : SMX_STATUS_EXECUTION_FAILED,
-                    "%s: no %zu bytes of %s: %s", call, bytes, what, cudaGetErrorString(error));
+    const bool too_large = error == cudaErrorMemoryAllocation || error == cudaErrorInvalidValue; // also sizes that no device has
+    return smx_fail(too_large ? SMX_STATUS_ALLOC_FAILED : SMX_STATUS_EXECUTION_FAILED, "%s: no %zu bytes of %s: %s", call, bytes, what,
+                    cudaGetErrorString(error));
 }
 
 cudaMemPool_t pool_of(smxHandle_t handle) { return static_cast<cudaMemPool_t>(handle->pool); }

@@ -39,7 +39,8 @@ inline bool lie_side_by_side(const row_operands &rows) {
 }
 
 inline row_operands operands_of(const smx_call &call) {
-    row_operands rows = {operand_of(call.in), operand_of(call.second), operand_of(call.out), call.rows, call.cols, call.in.layout.inner};
+    row_operands rows = {operand_of(call.in), operand_of(call.second), operand_of(call.out), call.rows,
+                         call.cols,           call.in.layout.inner,    call.in.offsets};
     if (call.strided && lie_side_by_side(rows)) {
         rows.inner = rows.rows;
         rows.in.outer_stride = rows.second.outer_stride = rows.out.outer_stride = 0;

@@ -36,8 +36,9 @@ __device__ __forceinline__ int64_t cols_of_row(int64_t cols, const int64_t *offs
 struct row_operands {
     operand in, second, out;
     int64_t rows, cols, inner;
+    const int64_t *offsets; // that have the lengths of ragged rows
 
-    __device__ int64_t cols_of(int64_t row) const { return cols_of_row(cols, in.offsets, row); }
+    __device__ int64_t cols_of(int64_t row) const { return cols_of_row(cols, offsets, row); }
 
     // Any element of any row, for single reads.
     template <class S> __device__ S *element(const operand &o, int64_t row, int64_t column) const {

@@ -1,4 +1,5 @@
 /* The handle: backend, stream and workspace. */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "internal.h"
@@ -16,6 +17,31 @@ static const smx_backend *find_backend(smxBackend_t kind) {
     }
     return NULL;
 }
+
+/* ---- destroyed handles keep their memory for a while, without a backend: whoever still uses one is told so ---- */
+
+enum { REMEMBERED = 64 };
+
+static pthread_mutex_t destroyed_lock = PTHREAD_MUTEX_INITIALIZER;
+static smxHandle_t destroyed[REMEMBERED]; /* a ring */
+static unsigned destroyed_count;
+
+static void remember_destroyed(smxHandle_t handle) {
+    *handle = (struct smxContext){.backend = NULL};
+    pthread_mutex_lock(&destroyed_lock);
+    smxHandle_t *place = &destroyed[destroyed_count++ % REMEMBERED], oldest = *place;
+    *place = handle;
+    pthread_mutex_unlock(&destroyed_lock);
+    free(oldest);
+}
+
+smxStatus_t smx_check_handle(const char *call, smxHandle_t handle) {
+    if (handle == NULL) return smx_fail(SMX_STATUS_NOT_INITIALIZED, "%s: the handle is NULL", call);
+    if (handle->backend == NULL) return smx_fail(SMX_STATUS_NOT_INITIALIZED, "%s: the handle %p was destroyed", call, (const void *)handle);
+    return SMX_STATUS_SUCCESS;
+}
+
+/* ---- creation and destruction ---- */
 
 static smxStatus_t create(const char *call, smxHandle_t *handle, const smx_backend *backend) {
     smxHandle_t h = calloc(1, sizeof *h);
@@ -68,12 +94,12 @@ smxStatus_t smxDestroy(smxHandle_t handle) {
     for (int i = 0; i < handle->retired_count; i++) handle->backend->release(call, handle, handle->retired[i]);
     handle->backend->close(handle);
     free(handle->batch_memory);
-    free(handle);
+    remember_destroyed(handle);
     return status;
 }
 
 smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend) {
-    if (handle == NULL) return smx_fail(SMX_STATUS_NOT_INITIALIZED, "smxGetBackend: the handle is NULL");
+    SMX_TRY(smx_check_handle("smxGetBackend", handle));
     if (backend == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "smxGetBackend: backend is NULL");
     *backend = handle->backend->kind;
     return SMX_STATUS_SUCCESS;
@@ -82,14 +108,14 @@ smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend) {
 smxStatus_t smxSetStream(smxHandle_t handle, cudaStream_t stream) {
     const char *call = "smxSetStream";
     SMX_TRY(smx_enter(call, handle));
-    if (handle->used && stream != handle->stream) SMX_TRY(handle->backend->change_stream(call, handle, stream));
+    if (stream != handle->stream) SMX_TRY(handle->backend->change_stream(call, handle, stream));
     handle->stream = stream;
     handle->used = false;
     return SMX_STATUS_SUCCESS;
 }
 
 smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream) {
-    if (handle == NULL) return smx_fail(SMX_STATUS_NOT_INITIALIZED, "smxGetStream: the handle is NULL");
+    SMX_TRY(smx_check_handle("smxGetStream", handle));
     if (stream == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "smxGetStream: stream is NULL");
     *stream = handle->stream;
     return SMX_STATUS_SUCCESS;

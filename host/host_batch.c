@@ -318,6 +318,9 @@ static smxStatus_t share(host_batch *b) {
     c->handle = &b->slot[0].handle;
     c->workspace = (char *)b->device + b->workspace;
     if (b->one_loss) c->loss = (char *)b->device + b->loss;
+    static const smx_bad_targets no_bad_targets = {0, INT64_MAX};
+    const void *counters = &no_bad_targets;
+    SMX_TRY(upload(b, &counters, b->counters, sizeof no_bad_targets));
     SMX_TRY(upload(b, &c->class_weights, b->weights, (size_t)c->cols * value));
     SMX_TRY(upload(b, &c->device_divisor, b->divisor, value));
     if (c->reduction != SMX_REDUCTION_NONE) SMX_TRY(upload(b, &c->grad_loss, b->grad_loss, value));

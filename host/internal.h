@@ -146,7 +146,8 @@ typedef struct smx_backend {
     smxStatus_t (*copy)(const char *call, smxHandle_t handle, void *destination, const void *source, size_t bytes);
     smxStatus_t (*take_bad_targets)(const char *call, smxHandle_t handle, smx_bad_targets *bad); /* synchronises, clears */
     bool (*capturing)(smxHandle_t handle);
-    /* Makes later work on the new stream wait for what the handle has enqueued on its old one: they share its workspace. */
+    /* Is the stream one of the handle's device? Makes later work on it wait for what the handle has enqueued on its old one, if
+     * anything: they share its workspace. */
     smxStatus_t (*change_stream)(const char *call, smxHandle_t handle, cudaStream_t stream);
     smxStatus_t (*softmax)(const smx_call *call);
     smxStatus_t (*cross_entropy)(const smx_call *call);
@@ -247,7 +248,8 @@ smxStatus_t smx_start_nll(smx_call *call, const char *name, smxOp_t op, smxHandl
 
 /* ---- the road of every call (run.c) ---- */
 
-smxStatus_t smx_enter(const char *call, smxHandle_t handle); /* is there a handle, and may it be used now? */
+smxStatus_t smx_check_handle(const char *call, smxHandle_t handle); /* is it NULL, or destroyed? (context.c) */
+smxStatus_t smx_enter(const char *call, smxHandle_t handle);        /* is there a handle, and may it be used now? */
 /* For calls that no graph can hold: what they do goes into the message. */
 smxStatus_t smx_refuse_capture(const char *call, smxHandle_t handle, const char *what);
 smxStatus_t smx_run(smx_call *call);

@@ -3,7 +3,7 @@
 #include "ranges.h"
 
 smxStatus_t smx_enter(const char *call, smxHandle_t handle) {
-    if (handle == NULL) return smx_fail(SMX_STATUS_NOT_INITIALIZED, "%s: the handle is NULL", call);
+    SMX_TRY(smx_check_handle(call, handle));
     return handle->backend->enter(call, handle);
 }
 

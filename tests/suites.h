@@ -32,5 +32,6 @@ Suite *suite_steady_state(void);
 Suite *suite_graphs(void);
 Suite *suite_host_batch(void);
 Suite *suite_ragged(void);
+Suite *suite_memory(void);
 
 #endif

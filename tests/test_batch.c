@@ -3,12 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_capture.h"
 #include "check_memory.h"
 #include "check_session.h"
 #include "data.h"
 #include "suites.h"
 
 long simt_launches(void) __attribute__((weak)); /* where the backend is the emulator */
+long simt_copies(void) __attribute__((weak));
+long simt_allocations(void) __attribute__((weak));
+long simt_synchronizations(void) __attribute__((weak));
 
 enum { MOST = 1000, OPS = 4, UNTOUCHED = 0x5a };
 
@@ -199,7 +203,7 @@ START_TEST(mixed_problems) {
     batch *b = begin();
     generator g = generator_of(5);
 
-    for (int i = 0; i < (session_small() ? 40 : 120); i++) {
+    for (int i = 0; i < (session_small() ? 25 : 60); i++) {
         const int64_t cols = columns[(size_t)(i * 7 + i / 8) % (sizeof columns / sizeof columns[0])];
         add(b, i % 13 == 12 ? 0 : 1 + (i * 5) % (cols > 2000 ? 3 : 70), cols, i, &g);
     }
@@ -217,18 +221,90 @@ END_TEST
 START_TEST(many_small_problems) {
     batch *b = begin();
     generator g = generator_of(6);
-    const int count = session_small() ? 100 : MOST;
+    const int count = session_small() ? 20 : MOST;
 
     for (int i = 0; i < count; i++) {
         const int64_t cols = 10 + (int64_t)i * 990 / (count - 1);
-        const smxLayout_t layout = smxRowMajor(SMX_R_32F, 64, cols);
-        add(b, 64, layout.cols, 0, &g);
+        add(b, _i == OPS - 1 ? 64 : 6, cols, 0, &g);
     }
     const long launches = compare(b, _i);
     if (launches >= 0) {
-        printf("batch: %ld launches for %d problems of 64 x 10 to 64 x 1000, operation %d\n", launches, count, _i);
+        printf("batch: %ld launches for %d problems of %d x 10 to %d x 1000, operation %d\n", launches, count, _i == OPS - 1 ? 64 : 6,
+               _i == OPS - 1 ? 64 : 6, _i);
         ck_assert_int_le(launches, 10 + 2); /* rows of the plan table for up to 1000 columns; divisor and sum */
     }
+    end(b);
+}
+END_TEST
+
+/* Once the workspace has grown a call is a copy and its launches. */
+START_TEST(a_hundred_calls) {
+    batch *b = begin();
+    generator g = generator_of(9);
+    if (!session_emulated()) {
+        session_count_omission();
+        end(b);
+        return;
+    }
+    const int calls = session_small() ? 5 : 100;
+    for (int i = 0; i < 30; i++) add(b, 4, 20 + i, i, &g);
+    require_success(call_batched(b, _i), "batched call");
+    const long allocations = simt_allocations(), waits = simt_synchronizations(), copies = simt_copies();
+    for (int turn = 0; turn < calls; turn++) require_success(call_batched(b, _i), "batched call");
+    session_count_comparison();
+    ck_assert_int_eq(simt_allocations(), allocations);
+    ck_assert_int_eq(simt_synchronizations(), waits);
+    ck_assert_int_eq(simt_copies(), copies + calls);
+    end(b);
+}
+END_TEST
+
+/* ---- captured: the descriptions are those of the capture, the data those of the replay ---- */
+
+typedef struct captured {
+    batch *b;
+    int op;
+} captured;
+
+static void make_captured(void *data) {
+    const captured *c = data;
+    require_success(call_batched(c->b, c->op), "batched call");
+}
+
+static void change_logits(void *data) {
+    const captured *c = data;
+    generator g = generator_of(77);
+    for (int i = 0; i < c->b->count; i++) {
+        problem *p = &c->b->of[i];
+        const size_t each = element_bytes(p->layout.type);
+        unsigned char *host = memory_download(p->x, p->x_bytes);
+        for (size_t at = 0; at < p->x_bytes; at += each) store_element(p->layout.type, host + at, 2 * next_normal(&g));
+        memory_write(p->x, host, p->x_bytes);
+        free(host);
+    }
+    clear_outputs(c->b);
+}
+
+START_TEST(captured_calls) {
+    if (!capture_possible()) return;
+    batch *b = begin();
+    generator g = generator_of(10);
+    captured c = {b, _i};
+    for (int i = 0; i < 40; i++) add(b, 1 + i % 7, 9 + 11 * i, i, &g);
+    require_success(smxReserveWorkspace(session_handle(), (size_t)1 << 20), "smxReserveWorkspace");
+    capture_and_replay(make_captured, change_logits, &c);
+    outputs *replayed = collect(b);
+    clear_outputs(b);
+    make_captured(&c);
+    outputs *direct = collect(b);
+    for (int i = 0; i < b->count; i++) {
+        session_count_comparison();
+        ck_assert_msg(memcmp(replayed[i].out, direct[i].out, b->of[i].out_bytes) == 0 &&
+                          memcmp(replayed[i].loss, direct[i].loss, b->of[i].row_bytes) == 0,
+                      "problem %d differs in the replay", i);
+    }
+    release(replayed, b->count);
+    release(direct, b->count);
     end(b);
 }
 END_TEST
@@ -307,6 +383,8 @@ Suite *suite_batch(void) {
     tcase_add_loop_test(tcase, mixed_problems, 0, OPS);
     tcase_add_loop_test(tcase, many_small_problems, 0, OPS);
     tcase_add_loop_test(tcase, repeated_calls, 0, OPS);
+    tcase_add_loop_test(tcase, a_hundred_calls, 0, OPS);
+    tcase_add_loop_test(tcase, captured_calls, 0, OPS);
     tcase_add_loop_test(tcase, one_bad_problem, 0, OPS);
     tcase_add_test(tcase, missing_arrays);
     suite_add_tcase(suite, tcase);

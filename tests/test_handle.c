@@ -5,6 +5,10 @@
 #include "check_refusal.h"
 #include "suites.h"
 
+#ifdef SMX_TEST_CUDA_RUNTIME
+#include <cuda_runtime_api.h>
+#endif
+
 #define INVALID SMX_STATUS_INVALID_VALUE
 #define NO_HANDLE SMX_STATUS_NOT_INITIALIZED
 
@@ -113,6 +117,57 @@ START_TEST(calls_without_a_handle) {
     expect_message(smxGetStream(session_handle(), NULL), INVALID, "smxGetStream", "stream", "NULL", NULL);
 }
 END_TEST
+
+/* Nothing is called with it any more, and nobody is surprised by that. */
+START_TEST(destroyed_handle) {
+    smxHandle_t h, later;
+    smxBackend_t backend;
+    void *pointer = NULL;
+    float x[3] = {1, 2, 3};
+    const smxLayout_t layout = smxRowMajor(SMX_R_32F, 1, 3);
+    require_success(smxCreateWithBackend(&h, session_backend()), "smxCreateWithBackend");
+    require_success(smxDestroy(h), "smxDestroy");
+    require_success(smxCreateWithBackend(&later, session_backend()), "smxCreateWithBackend"); /* not in its place */
+    expect_message(smxSoftmaxForward(h, NULL, &layout, x, &layout, x), NO_HANDLE, "smxSoftmaxForward", "destroyed", NULL);
+    expect_message(smxMalloc(h, &pointer, 8), NO_HANDLE, "smxMalloc", "destroyed", NULL);
+    expect_message(smxSynchronize(h), NO_HANDLE, "smxSynchronize", "destroyed", NULL);
+    expect_message(smxGetBackend(h, &backend), NO_HANDLE, "smxGetBackend", "destroyed", NULL);
+    expect_message(smxDestroy(h), NO_HANDLE, "smxDestroy", "destroyed", NULL);
+    ck_assert(x[0] == 1 && pointer == NULL);
+    require_success(smxDestroy(later), "smxDestroy");
+    for (int i = 0; i < 200; i++) { /* their memory does not pile up: LeakSanitizer would not see that, a profile would */
+        require_success(smxCreateWithBackend(&h, session_backend()), "smxCreateWithBackend");
+        require_success(smxDestroy(h), "smxDestroy");
+    }
+}
+END_TEST
+
+#ifdef SMX_TEST_CUDA_RUNTIME
+START_TEST(stream_of_another_device) {
+    smxHandle_t h = session_handle();
+    cudaStream_t stream, kept;
+    int devices = 0;
+    if (session_backend() != SMX_BACKEND_CUDA) return;
+    ck_assert_int_eq(cudaGetDeviceCount(&devices), cudaSuccess);
+    if (devices < 2) {
+        session_count_omission();
+        return;
+    }
+    ck_assert_int_eq(cudaSetDevice(1), cudaSuccess);
+    ck_assert_int_eq(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+    ck_assert_int_eq(cudaSetDevice(0), cudaSuccess);
+    expect_message(smxSetStream(h, stream), INVALID, "smxSetStream", "the stream belongs to device 1", "the handle to device 0", NULL);
+    require_success(smxGetStream(h, &kept), "smxGetStream");
+    ck_assert_ptr_null(kept);
+    ck_assert_int_eq(cudaSetDevice(1), cudaSuccess);
+    expect_message(smxSynchronize(h), INVALID, "smxSynchronize", "belongs to device 0", "device 1 is current", NULL);
+    ck_assert_int_eq(cudaSetDevice(0), cudaSuccess);
+    ck_assert_int_eq(cudaStreamDestroy(stream), cudaSuccess);
+    trial t = trial_of(SMX_OP_SOFTMAX_FORWARD, SMX_R_32F, 3, 4);
+    check_trial(&t);
+}
+END_TEST
+#endif
 
 /* The CPU remembers any stream; on CUDA there is only the default one to set without CUDA's own header. */
 START_TEST(streams) {
@@ -347,6 +402,10 @@ Suite *suite_handle(void) {
     tcase_add_test(tcase, handles_are_independent);
     tcase_add_test(tcase, calls_without_a_handle);
     tcase_add_test(tcase, streams);
+    tcase_add_test(tcase, destroyed_handle);
+#ifdef SMX_TEST_CUDA_RUNTIME
+    tcase_add_test(tcase, stream_of_another_device);
+#endif
     tcase_add_test(tcase, memory);
     tcase_add_test(tcase, too_much_memory);
     tcase_add_test(tcase, impossible_amounts_of_memory);

@@ -110,7 +110,7 @@ START_TEST(eight_times_the_bound) {
     const smxOp_t op = operations[_i / FLOATING_TYPES];
     const smxDataType_t type = floating_types[_i % FLOATING_TYPES];
     for (int reduction = SMX_REDUCTION_MEAN; reduction <= (int)reductions_of(op); reduction++) {
-        trial t = trial_of(op, type, 300, session_small() ? 201 : 403);
+        trial t = trial_of(op, type, 300, session_small() ? 175 : 203);
         t.reduction = (smxReduction_t)reduction;
         t.with_grad_loss = true;
         t.with_weights = reduction != SMX_REDUCTION_SUM;

@@ -41,7 +41,7 @@ typedef struct smxContext *smxHandle_t;   /* opaque: backend, device, stream, wo
 /* What every call returns; smxGetLastErrorMessage() says more. */
 typedef enum smxStatus_t {
     SMX_STATUS_SUCCESS = 0,             /* done, or enqueued */
-    SMX_STATUS_NOT_INITIALIZED = 1,     /* the handle is NULL */
+    SMX_STATUS_NOT_INITIALIZED = 1,     /* the handle is NULL, or was destroyed */
     SMX_STATUS_INVALID_VALUE = 2,       /* the call can never be right; the message names argument and numbers */
     SMX_STATUS_NOT_SUPPORTED = 3,       /* right, but not in this build, on this device or for this type */
     SMX_STATUS_WORKSPACE_TOO_SMALL = 4, /* the message names the bytes needed */
@@ -166,18 +166,19 @@ typedef struct smxCrossEntropyOptions_t {
 SMX_API smxStatus_t smxCreate(smxHandle_t *handle);
 /* The same, insisting on a backend. NOT_SUPPORTED: CUDA is asked for and the build has none, or there is no usable device. */
 SMX_API smxStatus_t smxCreateWithBackend(smxHandle_t *handle, smxBackend_t backend);
-/* Waits for the handle's work and frees what it owns. NULL is fine. */
+/* Waits for the handle's work and frees what it owns. NULL is fine. INVALID_VALUE: the stream is being captured; the handle stays. */
 SMX_API smxStatus_t smxDestroy(smxHandle_t handle);
 /* The backend that the handle has, never AUTO. */
 SMX_API smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend);
 /* The stream that later calls enqueue on; NULL is the default stream. It has to live until smxDestroy or the next smxSetStream. Calls of
  * one handle share its scratch memory, so later work on the new stream is made to wait for what the handle has enqueued on the old one;
  * where one of the two is being captured, and between graphs captured from one handle, keeping that order is up to the caller.
- * The CPU backend remembers the stream and does not use it. */
+ * The CPU backend remembers the stream and does not use it. INVALID_VALUE: a stream of another device (noticed here with CUDA 12.8 and
+ * later). */
 SMX_API smxStatus_t smxSetStream(smxHandle_t handle, cudaStream_t stream);
 /* The stream given to smxSetStream, NULL before. */
 SMX_API smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream);
-/* Waits until the work enqueued on the handle's stream is done. */
+/* Waits until the work enqueued on the handle's stream is done. INVALID_VALUE: the stream is being captured; the capture goes on. */
 SMX_API smxStatus_t smxSynchronize(smxHandle_t handle);
 
 /* ---- memory. Sizes in bytes --------------------------------------------------------------------------------------- */

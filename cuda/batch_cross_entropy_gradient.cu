@@ -1,0 +1,13 @@
+// Loss and gradient of many problems.
+#include "cross_entropy_gradient.cuh"
+
+smxStatus_t smx_cuda_row_loss_gradients_of_many(const smx::alike &calls, smx::batch_memory &memory) {
+    using namespace smx;
+    const smx_call &first = *calls.at[0];
+    return with_type(first.in.layout.type, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        if (first.strided || smx_is_general_loss(&first))
+            return run_many_in_family<general_loss_program<T, true>>(calls, memory, general_loss_of<T, true>);
+        return run_many_in_family<loss_gradient_program<T>>(calls, memory, loss_gradient_of<T>);
+    });
+}
