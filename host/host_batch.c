@@ -67,7 +67,7 @@ static void add_values(host_batch *b, int which, const char *name, smxDataType_t
     if (data == NULL || b->call->rows == 0) return;
     const smxLayout_t *x = &b->call->in.layout;
     const smxLayout_t layout = {type, x->outer, 1, x->inner, x->inner, 1};
-    b->strips[which] = (strip){.batch = {name, (void *)data, layout}, .apart = true, .up = up, .down = down};
+    b->strips[which] = (strip){.batch = {.name = name, .data = (void *)data, .layout = layout}, .apart = true, .up = up, .down = down};
 }
 
 static void list_strips(host_batch *b) {

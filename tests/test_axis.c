@@ -64,7 +64,7 @@ START_TEST(sizes_of_inner) {
             const int64_t size = inner > 40 ? 1000 : inner;
             const uint64_t seed = (uint64_t)inner * 5 + k;
             if ((columns[k] > 65 && ((inner + (int64_t)k) % 4 != 0 || inner > 40)) ||
-                (seed + (uint64_t)_i) % (session_small() ? 17 : 2) != 0)
+                (seed + (uint64_t)_i) % (session_small() ? 17 : 3) != 0)
                 continue;
             const smxLayout_t layout = layout_arranged(ARRANGED_DENSE, type_of(_i), 2, columns[k], size);
             trial t = trial_on(_i, &layout, seed);

@@ -106,6 +106,14 @@ static smxStatus_t run(const smx_call *call) {
 /* From about this many elements on a problem of a batch gets all threads; smaller ones get a thread each. They cannot fail. */
 enum { ELEMENTS_FOR_ALL_THREADS = 1 << 18, ELEMENTS_FOR_THREADS = 1 << 14 };
 
+static void run_small(const smx_call *const *calls, int64_t count, bool at_once) {
+    (void)at_once;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic, 8) if (at_once)
+#endif
+    for (int64_t i = 0; i < count; i++) (void)run(calls[i]);
+}
+
 static smxStatus_t batch(const smx_call *calls, int64_t count, const smx_call **scratch, void *descriptions, size_t bytes) {
     (void)descriptions;
     (void)bytes;
@@ -119,8 +127,7 @@ static smxStatus_t batch(const smx_call *calls, int64_t count, const smx_call **
             elements += of_problem;
         }
     }
-#pragma omp parallel for schedule(dynamic, 8) if (elements >= ELEMENTS_FOR_THREADS)
-    for (int64_t i = 0; i < small; i++) (void)run(scratch[i]);
+    run_small(scratch, small, elements >= ELEMENTS_FOR_THREADS);
     return SMX_STATUS_SUCCESS;
 }
 

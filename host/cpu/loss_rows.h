@@ -92,7 +92,9 @@ static void R(loss_rows)(const R(loss_rule) * l, void (*row_function)(const R(lo
     }
     if (count == 0) return;
     smx_bad_targets *bad = call->handle->bad_targets;
+#ifdef _OPENMP
 #pragma omp critical(smx_bad_targets) /* problems of a batch run at once */
+#endif
     {
         bad->count += count;
         if (first_row < bad->first_row) bad->first_row = first_row;
