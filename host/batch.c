@@ -16,8 +16,8 @@ typedef struct smx_batch {
 } smx_batch;
 
 /* The handle's memory for so many calls; it grows and is kept. */
-static smxStatus_t take_memory(smx_batch *b) {
-    const size_t each = sizeof(smx_call) + 3 * sizeof(smx_call *), bytes = (size_t)b->count * each;
+static smxStatus_t take_memory(smx_batch *b, int64_t count) {
+    const size_t each = sizeof(smx_call) + 3 * sizeof(smx_call *), bytes = (size_t)count * each;
     if (bytes > b->handle->batch_memory_bytes) {
         void *grown = realloc(b->handle->batch_memory, bytes);
         if (grown == NULL) return smx_fail(SMX_STATUS_ALLOC_FAILED, "%s: no memory for %zu bytes on the host", b->name, bytes);
@@ -25,7 +25,7 @@ static smxStatus_t take_memory(smx_batch *b) {
         b->handle->batch_memory_bytes = bytes;
     }
     b->calls = b->handle->batch_memory;
-    b->scratch = (const smx_call **)(b->calls + b->count);
+    b->scratch = (const smx_call **)(b->calls + count);
     return SMX_STATUS_SUCCESS;
 }
 
@@ -33,8 +33,10 @@ static smxStatus_t start(smx_batch *b, const char *name, smxHandle_t handle, int
     SMX_TRY(smx_enter(name, handle));
     if (count < 0 || count > INT_MAX)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: count is %lld, it has to be in [0, %d]", name, (long long)count, INT_MAX);
-    *b = (smx_batch){.name = name, .handle = handle, .count = count};
-    return count == 0 ? SMX_STATUS_SUCCESS : take_memory(b);
+    *b = (smx_batch){.name = name, .handle = handle};
+    if (count > 0) SMX_TRY(take_memory(b, count));
+    b->count = b->calls == NULL ? 0 : count;
+    return SMX_STATUS_SUCCESS;
 }
 
 static smxStatus_t check_array(const smx_batch *b, const char *array, const void *data) {
@@ -88,7 +90,7 @@ static smxStatus_t run(const smx_batch *b) {
 
 static smxStatus_t forward(const char *name, smxOp_t op, smxHandle_t handle, const smxSoftmaxOptions_t *options, int64_t count,
                            const smxLayout_t *xLayouts, const void *const *x, const smxLayout_t *yLayouts, void *const *y) {
-    smx_batch b;
+    smx_batch b = {.count = 0};
     SMX_TRY(start(&b, name, handle, count));
     SMX_TRY(check_array(&b, "xLayouts", xLayouts));
     SMX_TRY(check_array(&b, "x", x));
@@ -96,7 +98,7 @@ static smxStatus_t forward(const char *name, smxOp_t op, smxHandle_t handle, con
     SMX_TRY(check_array(&b, "y", y));
     smx_call shared;
     SMX_TRY(smx_start_softmax(&shared, name, op, handle, options));
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < b.count; i++) {
         b.calls[i] = shared;
         SMX_TRY(smx_take_operand(name, &b.calls[i].in, "x", &xLayouts[i], x[i]));
         TRY_PROBLEM(&b, i, smx_take_operand(name, &b.calls[i].out, "y", &yLayouts[i], y[i]));
@@ -128,10 +130,10 @@ smxStatus_t smxCrossEntropyForwardBatched(smxHandle_t handle, const smxCrossEntr
                                           const smxLayout_t *xLayouts, const void *const *x, const smxTargets_t *targets, void *const *loss,
                                           void *const *lse) {
     const char *name = "smxCrossEntropyForwardBatched";
-    smx_batch b;
+    smx_batch b = {.count = 0};
     SMX_TRY(start_losses(&b, name, handle, count, xLayouts, x, targets));
     SMX_TRY(check_array(&b, "loss", loss));
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < b.count; i++) {
         smx_call *call = &b.calls[i];
         const smxStatus_t taken =
             smx_start_cross_entropy(call, name, SMX_OP_CROSS_ENTROPY_FORWARD, handle, options, &xLayouts[i], x[i], &targets[i]);
@@ -147,11 +149,11 @@ smxStatus_t smxCrossEntropyForwardBackwardBatched(smxHandle_t handle, const smxC
                                                   const void *const *gradLoss, void *const *loss, void *const *lse,
                                                   const smxLayout_t *dxLayouts, void *const *dx) {
     const char *name = "smxCrossEntropyForwardBackwardBatched";
-    smx_batch b;
+    smx_batch b = {.count = 0};
     SMX_TRY(start_losses(&b, name, handle, count, xLayouts, x, targets));
     SMX_TRY(check_array(&b, "dxLayouts", dxLayouts));
     SMX_TRY(check_array(&b, "dx", dx));
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < b.count; i++) {
         smx_call *call = &b.calls[i];
         smxStatus_t taken =
             smx_start_cross_entropy(call, name, SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD, handle, options, &xLayouts[i], x[i], &targets[i]);
