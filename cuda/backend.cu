@@ -144,11 +144,9 @@ smxStatus_t loss_of_nothing(const smx_call &call) {
 // A gradient needs the divisor before its rows, a loss after them.
 smxStatus_t run_loss(const smx_call &call, smxStatus_t (*losses)(const smx_call &), smxStatus_t (*gradients)(const smx_call &)) {
     if (call.rows == 0) return loss_of_nothing(call);
-    const bool gradient = call.out.data != nullptr;
-    if (gradient && smx_counts_divisor(&call)) SMX_TRY(smx_cuda_count_divisor(call));
-    SMX_TRY(gradient ? gradients(call) : losses(call));
-    const bool one_loss = call.loss != nullptr && call.reduction != SMX_REDUCTION_NONE && call.row_losses == nullptr;
-    return one_loss ? smx_cuda_sum_losses(call) : SMX_STATUS_SUCCESS;
+    if (smx_needs_divisor(&call)) SMX_TRY(smx_cuda_count_divisor(call));
+    SMX_TRY(call.out.data != nullptr ? gradients(call) : losses(call));
+    return smx_sums_losses(&call) ? smx_cuda_sum_losses(call) : SMX_STATUS_SUCCESS;
 }
 
 smxStatus_t cross_entropy(const smx_call *call) { return run_loss(*call, smx_cuda_row_losses, smx_cuda_row_loss_gradients); }

@@ -3,11 +3,9 @@
 
 smxStatus_t smx_cuda_row_loss_gradients_of_many(const smx::alike &calls, smx::batch_memory &memory) {
     using namespace smx;
-    const smx_call &first = *calls.at[0];
-    return with_type(first.in.layout.type, [&](auto tag) {
+    return with_type(calls.at[0]->in.layout.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        if (first.strided || smx_is_general_loss(&first))
-            return run_many_in_family<general_loss_program<T, true>>(calls, memory, general_loss_of<T, true>);
+        if (is_general(*calls.at[0])) return run_many_in_family<general_loss_program<T, true>>(calls, memory, general_loss_of<T, true>);
         return run_many_in_family<loss_gradient_program<T>>(calls, memory, loss_gradient_of<T>);
     });
 }

@@ -50,6 +50,4 @@ template <class T> loss_program<T> loss_of(const smx_call &call) {
     return program;
 }
 
-inline bool is_general(const smx_call &call) { return call.strided || smx_is_general_loss(&call); }
-
 } // namespace smx

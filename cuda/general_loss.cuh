@@ -154,6 +154,9 @@ template <class T, bool gradient> struct general_loss_program {
     }
 };
 
+// Does a call that reduces its rows take this program? The others are not compiled for row_strided.
+inline bool is_general(const smx_call &call) { return call.strided || smx_is_general_loss(&call); }
+
 template <class T, bool gradient> general_loss_program<T, gradient> general_loss_of(const smx_call &call) {
     using R = real_of<T>;
     general_loss_program<T, gradient> program;

@@ -66,18 +66,16 @@ static smxStatus_t prepare(smx_call *call, smxStatus_t taken) {
         if (status_ != SMX_STATUS_SUCCESS) return fail_problem(b, i, status_); \
     } while (0)
 
-static size_t align_up(size_t bytes) { return (bytes + 255) / 256 * 256; }
-
 static smxStatus_t run(const smx_batch *b) {
     if (b->count == 0) return SMX_STATUS_SUCCESS;
-    size_t bytes = align_up(SMX_BATCH_BYTES(b->count));
-    for (int64_t i = 0; i < b->count; i++) bytes += align_up(smx_workspace_of_call(&b->calls[i]));
+    size_t bytes = smx_align_up(SMX_BATCH_BYTES(b->count));
+    for (int64_t i = 0; i < b->count; i++) bytes += smx_align_up(smx_workspace_of_call(&b->calls[i]));
     void *workspace;
     SMX_TRY(smx_take_workspace(b->name, b->handle, bytes, &workspace));
-    char *own = (char *)workspace + align_up(SMX_BATCH_BYTES(b->count));
+    char *own = (char *)workspace + smx_align_up(SMX_BATCH_BYTES(b->count));
     for (int64_t i = 0; i < b->count; i++) {
         b->calls[i].workspace = own;
-        own += align_up(smx_workspace_of_call(&b->calls[i]));
+        own += smx_align_up(smx_workspace_of_call(&b->calls[i]));
     }
     b->handle->used = true;
     const bool in_range = smx_open_range(&b->calls[0]);

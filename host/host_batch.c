@@ -52,7 +52,7 @@ typedef struct host_batch {
 
 static size_t take(size_t *end, size_t bytes) {
     const size_t at = *end;
-    *end += (bytes + 255) / 256 * 256;
+    *end += smx_align_up(bytes);
     return at;
 }
 
@@ -74,7 +74,7 @@ static void list_strips(host_batch *b) {
     const smx_call *c = b->call;
     const smxDataType_t type = smx_loss_type(c->in.layout.type);
     const bool per_row = c->reduction == SMX_REDUCTION_NONE, lse_is_input = c->op == SMX_OP_CROSS_ENTROPY_BACKWARD;
-    b->one_loss = c->loss != NULL && !per_row;
+    b->one_loss = smx_sums_losses(c);
     add_operand(b, IN, &c->in, true, false);
     add_operand(b, SECOND, &c->second, true, false);
     add_operand(b, OUT, &c->out, false, true);
@@ -434,19 +434,13 @@ static smxStatus_t begin(host_batch *b, slot *s, const smx_chunk *chunk) {
     return SMX_STATUS_SUCCESS;
 }
 
-static int64_t index_of_row(const smxTargets_t *targets, int64_t row) {
-    if (targets->type == SMX_R_64I) return ((const int64_t *)targets->data)[row];
-    if (targets->type == SMX_R_32I) return ((const int32_t *)targets->data)[row];
-    return ((const uint8_t *)targets->data)[row];
-}
-
 /* The device knows the rows of a chunk by other numbers; here they are at hand. */
 static void count_bad_targets(host_batch *b, const smx_chunk *chunk) {
     const smx_call *c = b->call;
     if (c->indices.data == NULL) return;
     const int64_t first = first_row_of(b, chunk), end = first + rows_of(chunk);
     for (int64_t row = first; row < end; row++) {
-        const int64_t target = index_of_row(&c->indices, row);
+        const int64_t target = smx_index_target(&c->indices, row);
         if (target == c->ignore_index || (target >= 0 && target < c->cols)) continue;
         if (b->bad.count++ == 0) b->bad.first_row = row;
     }

@@ -88,6 +88,24 @@ static inline bool smx_counts_divisor(const smx_call *call) {
     return call->reduction == SMX_REDUCTION_MEAN && call->device_divisor == NULL && call->second.name == NULL;
 }
 
+/* Does the gradient need that divisor before its rows; are the losses of the rows summed up by this call? */
+static inline bool smx_needs_divisor(const smx_call *call) { return call->out.data != NULL && smx_counts_divisor(call); }
+static inline bool smx_sums_losses(const smx_call *call) {
+    return call->loss != NULL && call->reduction != SMX_REDUCTION_NONE && call->row_losses == NULL;
+}
+
+/* The index target of a row, in memory of the host. */
+static inline int64_t smx_index_target(const smxTargets_t *targets, int64_t row) {
+    switch (targets->type) {
+    case SMX_R_8U: return ((const uint8_t *)targets->data)[row];
+    case SMX_R_32I: return ((const int32_t *)targets->data)[row];
+    default: return ((const int64_t *)targets->data)[row];
+    }
+}
+
+/* Pieces of memory that lie behind each other begin at multiples of 256 bytes. */
+static inline size_t smx_align_up(size_t bytes) { return (bytes + 255) / 256 * 256; }
+
 /* The pieces of a loss call's workspace, offsets in bytes (plan.c). */
 typedef struct smx_loss_workspace {
     size_t divisor;    /* 1 double: the divisor of the mean */

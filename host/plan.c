@@ -163,13 +163,11 @@ void smx_describe_plan(const smx_call *call, char *text, size_t capacity) {
              row->threads_per_row, row->threads_per_block, row->elements_per_thread, call->plan.index, call->handle->compute_capability);
 }
 
-static size_t align_up(size_t bytes) { return (bytes + 255) / 256 * 256; }
-
 smx_loss_workspace smx_loss_workspace_of(smxDataType_t type, int64_t rows) {
     smx_loss_workspace w = {.divisor = 0};
-    w.partials = align_up(sizeof(double));
-    w.row_losses = w.partials + align_up(SMX_LOSS_PARTIALS * 2 * sizeof(double));
-    w.bytes = w.row_losses + align_up((size_t)rows * smx_type_bytes(smx_loss_type(type)));
+    w.partials = smx_align_up(sizeof(double));
+    w.row_losses = w.partials + smx_align_up(SMX_LOSS_PARTIALS * 2 * sizeof(double));
+    w.bytes = w.row_losses + smx_align_up((size_t)rows * smx_type_bytes(smx_loss_type(type)));
     return w;
 }
 
@@ -190,9 +188,8 @@ size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows) {
 }
 
 size_t smx_workspace_of_call(const smx_call *call) {
-    const bool sums_losses = call->loss != NULL && call->reduction != SMX_REDUCTION_NONE;
-    const bool needs_divisor = call->out.data != NULL && smx_counts_divisor(call);
+    const bool sums_losses = smx_sums_losses(call);
     if (call->rows == 0 && call->device_divisor == NULL) return 0;
-    if (!sums_losses && !needs_divisor) return 0;
+    if (!sums_losses && !smx_needs_divisor(call)) return 0;
     return smx_workspace_bytes(sums_losses ? call->op : SMX_OP_CROSS_ENTROPY_BACKWARD, call->in.layout.type, call->rows);
 }

@@ -28,6 +28,8 @@ void *memory_upload(const void *from, size_t bytes) {
     return memory;
 }
 
+void memory_read(void *to, const void *from, size_t bytes) { copy(to, from, bytes); }
+
 void memory_write(void *memory, const void *from, size_t bytes) { copy(memory, from, bytes); }
 
 unsigned char *memory_download(const void *from, size_t bytes) {

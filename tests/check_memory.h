@@ -7,6 +7,7 @@
 void *memory_make(size_t bytes);
 void *memory_upload(const void *from, size_t bytes);
 unsigned char *memory_download(const void *from, size_t bytes); /* to be freed with free() */
+void memory_read(void *to, const void *from, size_t bytes);
 void memory_write(void *memory, const void *from, size_t bytes);
 void memory_fill(void *memory, unsigned char byte, size_t bytes);
 void memory_release(void *memory);

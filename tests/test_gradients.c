@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "check_memory.h"
 #include "check_sweeps.h"
 #include "suites.h"
 
@@ -18,23 +19,7 @@ typedef struct problem {
     void *device_x, *device_dy, *device_out, *device_targets, *device_upstream, *device_loss, *device_weights, *device_aimed;
 } problem;
 
-static void *upload(const void *data, size_t bytes) {
-    void *memory = NULL;
-    require_success(smxMalloc(session_handle(), &memory, bytes), "smxMalloc");
-    require_success(smxMemcpyAsync(session_handle(), memory, data, bytes), "smxMemcpyAsync");
-    require_success(smxSynchronize(session_handle()), "smxSynchronize");
-    return memory;
-}
-
-static void download(void *to, const void *memory, size_t bytes) {
-    require_success(smxMemcpyAsync(session_handle(), to, memory, bytes), "smxMemcpyAsync");
-    require_success(smxSynchronize(session_handle()), "smxSynchronize");
-}
-
-static void set_logits(const problem *p, const double *x) {
-    require_success(smxMemcpyAsync(session_handle(), p->device_x, x, sizeof p->x), "smxMemcpyAsync");
-    require_success(smxSynchronize(session_handle()), "smxSynchronize");
-}
+static void set_logits(const problem *p, const double *x) { memory_write(p->device_x, x, sizeof p->x); }
 
 static problem begin(uint64_t seed) {
     problem p = {.layout = smxRowMajor(SMX_R_64F, ROWS, COLS)};
@@ -50,21 +35,21 @@ static problem begin(uint64_t seed) {
         p.targets[r] = r == 1 && seed % 2 == 0 ? -100 : next_below(&g, COLS);
         p.upstream[r] = 0.5 + next_uniform(&g);
     }
-    p.device_x = upload(p.x, sizeof p.x);
-    p.device_dy = upload(p.dy, sizeof p.dy);
-    p.device_out = upload(p.x, sizeof p.x);
-    p.device_targets = upload(p.targets, sizeof p.targets);
-    p.device_upstream = upload(p.upstream, sizeof p.upstream);
-    p.device_loss = upload(p.upstream, sizeof p.upstream);
-    p.device_weights = upload(p.weights, sizeof p.weights);
-    p.device_aimed = upload(p.aimed, sizeof p.aimed);
+    p.device_x = memory_upload(p.x, sizeof p.x);
+    p.device_dy = memory_upload(p.dy, sizeof p.dy);
+    p.device_out = memory_upload(p.x, sizeof p.x);
+    p.device_targets = memory_upload(p.targets, sizeof p.targets);
+    p.device_upstream = memory_upload(p.upstream, sizeof p.upstream);
+    p.device_loss = memory_upload(p.upstream, sizeof p.upstream);
+    p.device_weights = memory_upload(p.weights, sizeof p.weights);
+    p.device_aimed = memory_upload(p.aimed, sizeof p.aimed);
     return p;
 }
 
 static void end(problem *p) {
     void *const all[] = {p->device_x,        p->device_dy,   p->device_out,     p->device_targets,
                          p->device_upstream, p->device_loss, p->device_weights, p->device_aimed};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) require_success(smxFree(session_handle(), all[i]), "smxFree");
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) memory_release(all[i]);
 }
 
 /* A number that depends on the logits, and its gradient. */
@@ -91,7 +76,7 @@ static void expect_gradient(const problem *p, scalar_function f, const void *opt
 
 static double weighted_sum(const problem *p) {
     double y[ELEMENTS], sum = 0;
-    download(y, p->device_out, sizeof y);
+    memory_read(y, p->device_out, sizeof y);
     for (int i = 0; i < ELEMENTS; i++) sum += y[i] * p->dy[i];
     return sum;
 }
@@ -118,14 +103,14 @@ START_TEST(softmax_gradients) {
     require_success(
         smxSoftmaxBackward(session_handle(), &options, &p.layout, p.device_out, &p.layout, p.device_dy, &p.layout, p.device_out),
         "smxSoftmaxBackward");
-    download(dx, p.device_out, sizeof dx);
+    memory_read(dx, p.device_out, sizeof dx);
     expect_gradient(&p, through_softmax, &options, dx);
 
     through_log_softmax(&p, &options);
     require_success(
         smxLogSoftmaxBackward(session_handle(), &options, &p.layout, p.device_out, &p.layout, p.device_dy, &p.layout, p.device_out),
         "smxLogSoftmaxBackward");
-    download(dx, p.device_out, sizeof dx);
+    memory_read(dx, p.device_out, sizeof dx);
     expect_gradient(&p, through_log_softmax, &options, dx);
     end(&p);
 }
@@ -141,7 +126,7 @@ typedef struct loss_problem {
 static double weighted_loss(const problem *p, const smxCrossEntropyOptions_t *o) {
     double losses[ROWS], sum = 0;
 
-    download(losses, p->device_loss, sizeof losses);
+    memory_read(losses, p->device_loss, sizeof losses);
     if (o->reduction != SMX_REDUCTION_NONE) return p->upstream[0] * losses[0];
     for (int r = 0; r < ROWS; r++) sum += p->upstream[r] * losses[r];
     return sum;
@@ -190,12 +175,12 @@ START_TEST(cross_entropy_gradients) {
         require_success(smxCrossEntropyBackward(session_handle(), &l.options, &p.layout, p.device_x, &l.targets, NULL, p.device_upstream,
                                                 &p.layout, p.device_out),
                         "smxCrossEntropyBackward");
-        download(dx, p.device_out, sizeof dx);
+        memory_read(dx, p.device_out, sizeof dx);
         expect_gradient(&p, through_cross_entropy, &l, dx);
         require_success(smxCrossEntropyForwardBackward(session_handle(), &l.options, &p.layout, p.device_x, &l.targets, p.device_upstream,
                                                        NULL, NULL, &p.layout, p.device_out),
                         "smxCrossEntropyForwardBackward");
-        download(dx, p.device_out, sizeof dx);
+        memory_read(dx, p.device_out, sizeof dx);
         expect_gradient(&p, through_cross_entropy, &l, dx);
     }
     end(&p);
@@ -211,7 +196,7 @@ START_TEST(nll_gradients) {
         l.options.reduction = (smxReduction_t)reduction;
         require_success(smxNllLossBackward(session_handle(), &l.options, &p.layout, &l.targets, p.device_upstream, &p.layout, p.device_out),
                         "smxNllLossBackward");
-        download(dx, p.device_out, sizeof dx);
+        memory_read(dx, p.device_out, sizeof dx);
         expect_gradient(&p, through_nll, &l, dx);
     }
     end(&p);

@@ -23,7 +23,7 @@ static double R(counted_divisor)(const R(loss_rule) * l) {
     const smx_call *call = l->call;
     double part[8] = {0}, sum = 0;
     for (int64_t row = 0; row < call->rows; row++) {
-        const int64_t target = target_of(call, row);
+        const int64_t target = smx_index_target(&call->indices, row);
         if (target == call->ignore_index) continue;
         part[row % 8] += target < 0 || target >= cols_of_row(call, row) ? 1.0 : (double)R(weight_of)(l, target);
     }
@@ -79,7 +79,7 @@ static void R(loss_rows)(const R(loss_rule) * l, void (*row_function)(const R(lo
         smx_call own;
         R(loss_rule) rule = *l;
         rule.call = call_of_row(call, row, &own);
-        const int64_t target = has_indices ? target_of(call, row) : -1;
+        const int64_t target = has_indices ? smx_index_target(&call->indices, row) : -1;
         if (has_indices && target == call->ignore_index) {
             R(skipped_row)(&rule, row, 0);
         } else if (has_indices && (target < 0 || target >= rule.call->cols)) {

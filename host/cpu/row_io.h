@@ -55,13 +55,6 @@ static inline const smx_call *call_of_row(const smx_call *call, int64_t row, smx
     return own;
 }
 
-static inline int64_t target_of(const smx_call *call, int64_t row) {
-    switch (call->indices.type) {
-    case SMX_R_8U: return ((const uint8_t *)call->indices.data)[row];
-    case SMX_R_32I: return ((const int32_t *)call->indices.data)[row];
-    default: return ((const int64_t *)call->indices.data)[row];
-    }
-}
 #endif
 
 /* ---- one element, `at` elements from the first ---- */
