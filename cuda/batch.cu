@@ -11,12 +11,23 @@ namespace {
 
 // Calls of a batch have the operation and the options in common. Of the kernel decide, beside the plan, the type of the logits and
 // the kind of the targets.
+struct kernel_key {
+    int wide; // fp64: first, for what depends on nothing else
+    int family, threads_per_row, threads_per_block, elements_per_thread, type, general;
+};
+
+kernel_key key_of(const smx_call &call) {
+    const smx_plan_row &plan = *call.plan.row;
+    const smxDataType_t type = call.in.layout.type;
+    kernel_key key = {type == SMX_R_64F,        static_cast<int>(plan.kernel), plan.threads_per_row,      plan.threads_per_block,
+                      plan.elements_per_thread, static_cast<int>(type),        smx_is_general_loss(&call)};
+    if (row_registers::is_warp_shape(plan)) key.threads_per_row = key.elements_per_thread = 0; // they share a kernel
+    return key;
+}
+
 int compare(const smx_call &a, const smx_call &b) {
-    const int wide_a = a.in.layout.type == SMX_R_64F, wide_b = b.in.layout.type == SMX_R_64F;
-    if (wide_a != wide_b) return wide_a - wide_b; // first, for what depends on nothing else
-    if (a.plan.index != b.plan.index) return a.plan.index < b.plan.index ? -1 : 1;
-    if (a.in.layout.type != b.in.layout.type) return a.in.layout.type < b.in.layout.type ? -1 : 1;
-    return static_cast<int>(smx_is_general_loss(&a)) - static_cast<int>(smx_is_general_loss(&b));
+    const kernel_key of_a = key_of(a), of_b = key_of(b);
+    return memcmp(&of_a, &of_b, sizeof of_a); // any order will do
 }
 
 int compare_pointers(const void *a, const void *b) {
@@ -26,25 +37,23 @@ int compare_pointers(const void *a, const void *b) {
 }
 
 bool same_kernel(const smx_call &a, const smx_call &b) { return compare(a, b) == 0; }
-bool same_width(const smx_call &a, const smx_call &b) { return (a.in.layout.type == SMX_R_64F) == (b.in.layout.type == SMX_R_64F); }
+bool same_width(const smx_call &a, const smx_call &b) { return key_of(a).wide == key_of(b).wide; }
 
 // ---- what makes up a batched call: as backend.cu has it for one ----
 
 struct step {
-    bool (*concerns)(const smx_call &);
+    bool (*concerns)(const smx_call *);
     bool (*share)(const smx_call &, const smx_call &); // a launch
     smxStatus_t (*run)(const alike &, batch_memory &);
 };
 
-bool needs_divisor(const smx_call &call) { return call.out.data != nullptr && smx_counts_divisor(&call); }
-bool always(const smx_call &) { return true; }
-bool has_one_loss(const smx_call &call) { return call.loss != nullptr && call.reduction != SMX_REDUCTION_NONE; }
+bool always(const smx_call *) { return true; }
 
 const step softmax_steps[] = {{always, same_kernel, smx_cuda_softmax_of_many}};
-const step loss_steps[] = {{always, same_kernel, smx_cuda_row_losses_of_many}, {has_one_loss, same_width, smx_cuda_sum_losses_of_many}};
-const step gradient_steps[] = {{needs_divisor, same_width, smx_cuda_count_divisors_of_many},
+const step loss_steps[] = {{always, same_kernel, smx_cuda_row_losses_of_many}, {smx_sums_losses, same_width, smx_cuda_sum_losses_of_many}};
+const step gradient_steps[] = {{smx_needs_divisor, same_width, smx_cuda_count_divisors_of_many},
                                {always, same_kernel, smx_cuda_row_loss_gradients_of_many},
-                               {has_one_loss, same_width, smx_cuda_sum_losses_of_many}};
+                               {smx_sums_losses, same_width, smx_cuda_sum_losses_of_many}};
 
 struct step_list {
     const step *first;
@@ -66,7 +75,7 @@ smxStatus_t visit(const step_list &steps, const smx_call *const *sorted, int cou
         const step &now = steps.first[s];
         int size = 0;
         for (int i = 0; i <= count; i++) {
-            if (i < count && !now.concerns(*sorted[i])) continue;
+            if (i < count && !now.concerns(sorted[i])) continue;
             if (size > 0 && (i == count || !now.share(*group[0], *sorted[i]))) {
                 SMX_TRY(now.run({group, size}, memory));
                 size = 0;

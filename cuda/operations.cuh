@@ -83,6 +83,18 @@ template <class P> smxStatus_t map_in_family(const smx_call &call, const P &prog
 
 // make(call) -> program
 template <class P, class Make> smxStatus_t run_many_in_family(const alike &calls, batch_memory &memory, Make make) {
+    if (row_registers::is_warp_shape(*calls.at[0]->plan.row)) {
+        const auto run = [&](auto shape) {
+            return launch_many<row_registers::shaped<P>>(
+                calls, memory, shape, [&](const smx_call &call, int) { return row_registers::shaped_of(call, make(call)); });
+        };
+        int most = 0;
+        for (int i = 0; i < calls.count; i++) {
+            const int held = calls.at[i]->plan.row->elements_per_thread;
+            if (held > most) most = held;
+        }
+        return most <= 8 ? run(row_registers::any_warp_shape<8>{}) : run(row_registers::any_warp_shape<32>{});
+    }
     return with_reducing_shape<P>(*calls.at[0], [&](auto shape) {
         return launch_many<P>(calls, memory, shape, [&](const smx_call &call, int) { return make(call); });
     });

@@ -13,7 +13,11 @@ constexpr bool is_of_few(int per_row, int per_thread) {
 
 template <int per_row, int per_block, int per_thread> struct shape {
     static_assert(per_row <= 32 || per_row == per_block, "a row has some lanes of a warp or a whole block");
-    static constexpr int threads = per_block, rows_per_block = per_block / per_row;
+    static constexpr int threads = per_block, rows_per_block = per_block / per_row, elements = per_thread;
+
+    __host__ __device__ static constexpr bool is(int threads_per_row, int elements_per_thread) {
+        return threads_per_row == per_row && elements_per_thread == per_thread;
+    }
 
     template <class P>
     static constexpr bool compiled = SMX_ROW_FITS_REGISTERS(per_thread, static_cast<int>(sizeof(typename P::real)),
@@ -73,31 +77,75 @@ template <int per_row, int per_block, int per_thread> struct shape {
     }
 };
 
-template <class P, class F> smxStatus_t with_shape(const smx_call &call, F f) {
-    const smx_plan_row &plan = *call.plan.row;
-    const auto is = [&](int per_row, int per_block, int per_thread) {
-        return plan.threads_per_row == per_row && plan.threads_per_block == per_block && plan.elements_per_thread == per_thread;
-    };
-    const auto use = [&](auto shape) {
-        if constexpr (decltype(shape)::template compiled<P>) return f(shape);
-        return no_such_kernel(call);
-    };
-    if (is(1, 256, 8)) return use(shape<1, 256, 8>{});
-    if (is(2, 256, 8)) return use(shape<2, 256, 8>{});
-    if (is(4, 256, 8)) return use(shape<4, 256, 8>{});
-    if (is(8, 256, 8)) return use(shape<8, 256, 8>{});
-    if (is(16, 256, 8)) return use(shape<16, 256, 8>{});
-    if (is(32, 256, 8)) return use(shape<32, 256, 8>{});
-    if (is(32, 256, 16)) return use(shape<32, 256, 16>{});
-    if (is(32, 256, 32)) return use(shape<32, 256, 32>{});
-    if (is(32, 128, 64)) return use(shape<32, 128, 64>{});
-    if (is(128, 128, 32)) return use(shape<128, 128, 32>{});
-    if (is(128, 128, 64)) return use(shape<128, 128, 64>{});
-    if (is(256, 256, 32)) return use(shape<256, 256, 32>{});
-    if (is(256, 256, 64)) return use(shape<256, 256, 64>{});
-    if (is(512, 512, 32)) return use(shape<512, 512, 32>{});
-    if (is(512, 512, 64)) return use(shape<512, 512, 64>{});
-    return no_such_kernel(call);
+template <class... S> struct shape_list {};
+
+// Shapes that a batch can run in one launch, because their blocks are of one size and no row needs more than a warp.
+using warp_shapes = shape_list<shape<1, 256, 8>, shape<2, 256, 8>, shape<4, 256, 8>, shape<8, 256, 8>, shape<16, 256, 8>, shape<32, 256, 8>,
+                               shape<32, 256, 16>, shape<32, 256, 32>>;
+using other_shapes = shape_list<shape<32, 128, 64>, shape<128, 128, 32>, shape<128, 128, 64>, shape<256, 256, 32>, shape<256, 256, 64>,
+                                shape<512, 512, 32>, shape<512, 512, 64>>;
+
+inline bool is_warp_shape(const smx_plan_row &plan) {
+    return plan.kernel == SMX_KERNEL_ROW_REGISTERS && plan.threads_per_row <= 32 && plan.threads_per_block == 256;
 }
+
+template <class P, class... S, class F> bool with_one_of(shape_list<S...>, const smx_plan_row &plan, smxStatus_t *status, F f) {
+    const auto found = [&](auto shape) {
+        if constexpr (decltype(shape)::template compiled<P>) {
+            if (!shape.is(plan.threads_per_row, plan.elements_per_thread) || plan.threads_per_block != shape.threads) return false;
+            *status = f(shape);
+            return true;
+        } else {
+            return false;
+        }
+    };
+    return (found(S{}) || ...);
+}
+
+template <class P, class F> smxStatus_t with_shape(const smx_call &call, F f) {
+    smxStatus_t status = SMX_STATUS_SUCCESS;
+    const bool found =
+        with_one_of<P>(warp_shapes{}, *call.plan.row, &status, f) || with_one_of<P>(other_shapes{}, *call.plan.row, &status, f);
+    return found ? status : no_such_kernel(call);
+}
+
+// ---- warp shapes of a batch: every problem with the shape of its single call, because that decides its last bits ----
+
+template <class P> struct shaped {
+    using real = typename P::real;
+    static constexpr bool two_numbers = P::two_numbers;
+    P program;
+    int threads_per_row, elements_per_thread;
+};
+
+template <class P> shaped<P> shaped_of(const smx_call &call, const P &program) {
+    return {program, call.plan.row->threads_per_row, call.plan.row->elements_per_thread};
+}
+
+// most: elements per thread. All blocks get the registers that the widest of these shapes needs.
+template <int most> struct any_warp_shape {
+    static constexpr int threads = 256;
+    template <class P> static constexpr int min_blocks = shape<32, threads, most>::template min_blocks<P>;
+
+    template <class P> static int64_t blocks(const shaped<P> &problem) {
+        const int64_t rows_per_block = threads / problem.threads_per_row;
+        return (problem.program.rows.rows + rows_per_block - 1) / rows_per_block;
+    }
+
+    template <class P> __device__ static void run(const shaped<P> &problem, int64_t block, int64_t blocks) {
+        run_one_of(warp_shapes{}, problem, block, blocks);
+    }
+
+  private:
+    template <class P, class... S>
+    __device__ static void run_one_of(shape_list<S...>, const shaped<P> &problem, int64_t block, int64_t blocks) {
+        (run_if<S>(problem, block, blocks), ...);
+    }
+
+    template <class S, class P> __device__ static void run_if(const shaped<P> &problem, int64_t block, int64_t blocks) {
+        if constexpr (S::template compiled<P> && S::elements <= most)
+            if (S::is(problem.threads_per_row, problem.elements_per_thread)) S::run(problem.program, block, blocks);
+    }
+};
 
 } // namespace smx::row_registers
