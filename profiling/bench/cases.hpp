@@ -1,0 +1,51 @@
+// What is measured: the operations, types and shapes, once for all contestants, and the bytes that each has to move.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "smx/smx.h"
+
+namespace bench {
+
+enum class op {
+    softmax_forward,
+    log_softmax_forward,
+    softmax_backward,
+    log_softmax_backward,
+    logsumexp,
+    cross_entropy_forward,
+    cross_entropy_backward, // from the forward's logsumexp
+    cross_entropy_fused     // loss and gradient in one call
+};
+
+struct operation_facts {
+    op id;
+    const char *name;
+    int reads, writes;     // matrices that have to be read and written, at least
+    int64_t bytes_per_row; // beside them: targets are int64, a logsumexp is fp32
+};
+
+struct element_facts {
+    smxDataType_t type;
+    const char *name;
+    int64_t bytes;
+};
+
+struct problem {
+    const operation_facts *operation;
+    const element_facts *element;
+    int64_t rows, cols;
+
+    int64_t count() const { return rows * cols; }
+    int64_t bytes() const; // the least traffic
+    std::string name(const std::string &contestant) const;
+};
+
+// Every operation on every type and shape; few shapes if `quick`.
+std::vector<problem> problems(bool quick);
+
+// They as TSV with a header, for those who measure in another process.
+std::string list_of(const std::vector<problem> &problems);
+
+} // namespace bench
