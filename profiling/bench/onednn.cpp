@@ -3,9 +3,9 @@
 #include "forward_result.hpp"
 
 #include <benchmark/benchmark.h>
-#include <cstdio>
 #include <dnnl.h>
 #include <dnnl_debug.h>
+#include <map>
 #include <memory>
 #include <stdexcept>
 
@@ -153,15 +153,17 @@ void add_onednn(const std::vector<problem> &problems, data &memory) {
     dnnl_engine_t made;
     check(dnnl_engine_create(&made, dnnl_cpu, 0));
     const std::shared_ptr<dnnl_engine> on(made, destroyer<dnnl_engine_destroy>());
-    std::string left_out;
-    const auto leave_out = [&left_out](const std::string &what) {
-        if (left_out.find(what) == std::string::npos) left_out += (left_out.empty() ? "; left out: " : ", ") + what;
+    std::map<std::string, std::string> left_out; // type -> operations, and why
+    const auto leave_out = [&left_out](const problem &p, const std::string &reason) {
+        std::string &of_type = left_out[p.element->name];
+        const std::string what = std::string(p.operation->name) + " (" + reason + ")";
+        if (of_type.find(what) == std::string::npos) of_type += (of_type.empty() ? "" : ", ") + what;
     };
     for (const problem &p : problems) {
         if (!has(p.operation->id)) continue;
         const std::string reason = obstacle(on.get(), p);
         if (!reason.empty()) {
-            leave_out(std::string(p.operation->name) + "/" + p.element->name + " (" + reason + ")");
+            leave_out(p, reason);
             continue;
         }
         add(p, "onednn", [&memory, on](const problem &q) -> call {
@@ -170,9 +172,9 @@ void add_onednn(const std::vector<problem> &problems, data &memory) {
         });
     }
     const dnnl_version_t *version = dnnl_version();
-    char number[32];
-    std::snprintf(number, sizeof number, "%d.%d.%d", version->major, version->minor, version->patch);
-    benchmark::AddCustomContext("onednn", number + left_out);
+    std::string note = std::to_string(version->major) + "." + std::to_string(version->minor) + "." + std::to_string(version->patch);
+    for (const auto &[type, what] : left_out) note += "; left out: " + type + " of " + what;
+    benchmark::AddCustomContext("onednn", note);
 }
 
 } // namespace bench
