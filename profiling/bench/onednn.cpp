@@ -1,4 +1,4 @@
-// oneDNN (2.5 and later) as a peer: its softmax and log-softmax through the C API, on the same memory.
+// oneDNN (2.6 and later) as a peer: its softmax and log-softmax through the C API, on the same memory.
 #include "contestant.hpp"
 #include "forward_result.hpp"
 

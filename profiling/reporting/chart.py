@@ -5,7 +5,7 @@ from measurements import share_of_ceiling
 from table import own_rows
 
 COLOURS = ["#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#000000", "#8c564b"]
-WIDTH, HEIGHT, LEFT, TOP, GAP, BOTTOM = 330, 270, 56, 64, 24, 84  # of a panel; around them
+WIDTH, HEIGHT, LEFT, TOP, GAP, BOTTOM = 330, 270, 56, 64, 24, 94  # of a panel; around them
 
 
 def points(measurements, operation, dtype):
