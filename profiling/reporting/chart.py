@@ -2,7 +2,7 @@
 import math
 
 from measurements import share_of_ceiling
-from table import own_rows
+from table import rows_of
 
 COLOURS = ["#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#000000", "#8c564b"]
 WIDTH, HEIGHT, LEFT, TOP, GAP, BOTTOM = 330, 270, 56, 64, 24, 94  # of a panel; around them
@@ -10,7 +10,7 @@ WIDTH, HEIGHT, LEFT, TOP, GAP, BOTTOM = 330, 270, 56, 64, 24, 94  # of a panel; 
 
 def points(measurements, operation, dtype):
     found = {}
-    for row in own_rows(measurements):
+    for row in rows_of(measurements, "smx"):
         share = share_of_ceiling(measurements, row)
         if row["operation"] == operation and row["dtype"] == dtype and share is not None:
             found[row["cols"]] = 100 * share
@@ -56,7 +56,7 @@ def panel(left, dtype, curves, columns, highest, first):
 
 
 def svg(measurements):
-    rows = own_rows(measurements)
+    rows = rows_of(measurements, "smx")
     operations = list(dict.fromkeys(row["operation"] for row in rows))
     dtypes = list(dict.fromkeys(row["dtype"] for row in rows))
     curves = {dtype: [(COLOURS[i % len(COLOURS)], points(measurements, operation, dtype)) for i, operation in enumerate(operations)]

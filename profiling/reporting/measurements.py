@@ -1,10 +1,11 @@
 """Measurements: what profiling/run's rounds left, merged into the one structure that tables, charts and comparisons start from.
 
-    {"date", "commit", "threads", "machine": {...}, "peers": {...},
+    {"date", "commit", "threads", "load", "machine": {...}, "peers": {...}, "failures": [...],
      "rows": [{"name", "operation", "dtype", "rows", "cols", "contestant", "bytes", "reads", "writes",
                "median_us", "q1_us", "q3_us", "samples"}, ...]}
 
-Rows of the memory itself have the operation "ceiling" and their pass as contestant.
+Rows of the memory itself have the operation "ceiling" and their pass as contestant; the load is the system's
+average before anything was measured.
 """
 import datetime
 import json
@@ -16,7 +17,7 @@ MICROSECONDS = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 CEILING = "ceiling"
 
 
-def merge(files, threads, commit):
+def merge(files, threads, commit, load):
     """Of the JSON files of all rounds: every repetition of every round counts the same."""
     times, facts, peers, failures, caches = {}, {}, {}, set(), []
     for file in files:
@@ -34,7 +35,7 @@ def merge(files, threads, commit):
             times.setdefault(name, []).append(entry["real_time"] * MICROSECONDS[entry["time_unit"]])
             facts[name] = {key: int(entry[key]) for key in ("bytes", "reads", "writes", "rows", "cols") if key in entry}
     rows = [{"name": name, **parts(name), **facts[name], **summary(times[name])} for name in times]
-    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": commit, "threads": threads,
+    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": commit, "threads": threads, "load": load,
             "machine": machine(caches), "peers": peers, "failures": sorted(failures), "rows": rows}
 
 

@@ -18,19 +18,19 @@ def best_peer(measurements, row):
     return None, False
 
 
-def own_rows(measurements):
+def rows_of(measurements, contestant):
     """In the order of the list of cases: random interleaving has mixed them up."""
     operations = ["softmax_forward", "log_softmax_forward", "softmax_backward", "log_softmax_backward", "logsumexp",
                   "cross_entropy_forward", "cross_entropy_backward", "cross_entropy_fused"]
     dtypes = ["fp32", "bf16", "fp16"]
-    return sorted((r for r in measurements["rows"] if r["contestant"] == "smx"),
+    return sorted((r for r in measurements["rows"] if r["contestant"] == contestant and r["operation"] != CEILING),
                   key=lambda r: (operations.index(r["operation"]), dtypes.index(r["dtype"]), r["cols"], -r["rows"]))
 
 
 def lines(measurements):
     """(text lines of the table, ratios by (operation, dtype))."""
     table, ratios = [], {}
-    for row in own_rows(measurements):
+    for row in rows_of(measurements, "smx"):
         share = share_of_ceiling(measurements, row)
         peer, stands_in = best_peer(measurements, row)
         shape = f"{row['rows']}x{row['cols']}"
@@ -74,7 +74,7 @@ def document(measurements, render):
     table, ratios = lines(measurements)
     machine = measurements["machine"]
     head = (f"{machine['cpu']}, {measurements['threads']} thread(s) of {machine['processors']}; {machine['system']}; "
-            f"commit {measurements['commit']}; {measurements['date']}")
+            f"commit {measurements['commit']}; {measurements['date']}; load before it began: {measurements['load']}")
     notes = [f"{peer}: {note}" for peer, note in sorted(measurements["peers"].items())]
     notes += [f"{peer}: not here, no peer" for peer in ("onednn", "torch") if peer not in measurements["peers"]]
     notes += [f"failed: {failure}" for failure in measurements["failures"]]
