@@ -22,10 +22,10 @@ struct shape {
     bool quick;
 };
 static const shape shapes[] = {
-    {1048576, 10, false}, {262144, 64, true},   {65536, 256, false},  {32768, 1000, true},  // classifiers, heads of attention
-    {8192, 4096, false},                                                                    // attention
-    {2048, 32000, true},  {1024, 50257, false}, {512, 128256, false}, {128, 262144, false}, // vocabularies
-    {64, 1000, true},     {1, 1000, false},                                                 // in the caches: the cost of a call
+    {1048576, 10, false}, {262144, 64, true},   {65536, 256, false},  {32768, 1000, true}, // classifiers, heads of attention
+    {8192, 4096, false},                                                                   // attention
+    {2048, 32000, false}, {1024, 50257, false}, {512, 128256, false}, {128, 262144, true}, // vocabularies
+    {64, 1000, true},     {1, 1000, false},                                                // in the caches: the cost of a call
 };
 
 int64_t problem::bytes() const {

@@ -96,13 +96,13 @@ def seconds(call, iterations):
     return time.perf_counter() - begin
 
 
-def iterations_for(call, least):
-    """How many calls take that many seconds; they also warm up what the first call finds cold."""
+def calibrate(call, least):
+    """How many calls take that many seconds, and what one of them took; they also warm up what the first call finds cold."""
     iterations = 1
     while True:
         taken = seconds(call, iterations)
         if taken >= least or iterations >= 10**6:
-            return iterations
+            return iterations, taken / iterations
         iterations = max(iterations + 1, min(10 * iterations, int(1.2 * iterations * least / max(taken, 1e-9)) + 1))
 
 
@@ -150,16 +150,24 @@ def main():
     def prepared(case):
         return prepare(data[DTYPES[case["dtype"]]], case["operation"], case["rows"], case["cols"])
 
-    for case in ready:
-        case["iterations"] = iterations_for(prepared(case), options.min_time)
     measured = []
-    for repetition in range(options.repetitions):
-        random.shuffle(ready)
-        for case in ready:
-            taken = seconds(prepared(case), case["iterations"])
-            measured.append({"name": case["name"], "run_name": case["name"], "run_type": "iteration", "repetition_index": repetition,
-                             "iterations": case["iterations"], "real_time": taken / case["iterations"] * 1e6, "time_unit": "us",
-                             **{key: case[key] for key in ("bytes", "reads", "writes", "rows", "cols")}})
+
+    def record(case, taken):
+        measured.append({"name": case["name"], "run_name": case["name"], "run_type": "iteration", "iterations": case["iterations"],
+                         "real_time": taken * 1e6, "time_unit": "us",
+                         **{key: case[key] for key in ("bytes", "reads", "writes", "rows", "cols")}})
+
+    turns = []
+    for case in ready:
+        case["iterations"], taken = calibrate(prepared(case), options.min_time)
+        repetitions = options.repetitions
+        if taken > 0.1:  # the first call of long ones counts, and they get no more than half a second
+            record(case, taken)
+            repetitions = min(repetitions - 1, int(0.5 / taken))
+        turns += repetitions * [case]
+    random.shuffle(turns)
+    for case in turns:
+        record(case, seconds(prepared(case), case["iterations"]) / case["iterations"])
 
     note = torch.__version__
     for name in dict.fromkeys(kind.split("/")[1] for kind in left_out):
