@@ -160,11 +160,10 @@ def main():
     turns = []
     for case in ready:
         case["iterations"], taken = calibrate(prepared(case), options.min_time)
-        repetitions = options.repetitions
-        if taken > 0.1:  # the first call of long ones counts, and they get no more than half a second
+        if taken > 0.1:  # that was long enough to count, and a round has many others to wait for
             record(case, taken)
-            repetitions = min(repetitions - 1, int(0.5 / taken))
-        turns += repetitions * [case]
+        else:
+            turns += options.repetitions * [case]
     random.shuffle(turns)
     for case in turns:
         record(case, seconds(prepared(case), case["iterations"]) / case["iterations"])

@@ -4,8 +4,8 @@
      "rows": [{"name", "operation", "dtype", "rows", "cols", "contestant", "bytes", "reads", "writes",
                "median_us", "q1_us", "q3_us", "samples"}, ...]}
 
-Rows of the memory itself have the operation "ceiling" and their pass as contestant; the load is the system's
-average before anything was measured.
+Rows of the memory itself have the operation "ceiling" and their pass as contestant; the load is the system's average before
+anything was measured.
 """
 import datetime
 import json
@@ -48,7 +48,14 @@ def parts(name):
 
 def summary(times):
     q1, median, q3 = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else 3 * times
-    return {"median_us": median, "q1_us": q1, "q3_us": q3, "samples": len(times)}
+    return {"median_us": round(median, 3), "q1_us": round(q1, 3), "q3_us": round(q3, 3), "samples": len(times)}
+
+
+def as_json(measurements):
+    """A row per line, so that two files can be told apart by eye."""
+    head = json.dumps({**measurements, "rows": []}, indent=1)
+    rows = ",\n".join("  " + json.dumps(row) for row in measurements["rows"])
+    return head.replace('"rows": []', f'"rows": [\n{rows}\n ]') + "\n"
 
 
 def machine(caches):
