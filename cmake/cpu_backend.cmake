@@ -14,7 +14,7 @@ set(baseline_flags "")
 set(avx2_flags -mavx2 -mfma -mf16c)
 set(avx512_flags ${avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512)
 
-add_library(smx_cpu OBJECT host/cpu/backend.c)
+add_library(smx_cpu OBJECT host/cpu/backend.c host/cpu/threads.c)
 set(SMX_CPU_LIBRARIES smx_cpu)
 if(avx2 IN_LIST isas)
   target_compile_definitions(smx_cpu PRIVATE SMX_CPU_X86=1)

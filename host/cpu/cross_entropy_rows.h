@@ -18,53 +18,69 @@ static inline REAL R(share_of_probabilities)(const smx_call *call, double weight
 
 /* ---- index targets, and nothing that involves the other elements: a is 0 but for the target ---- */
 
-/* g * (p * share - [j = target] * a) */
-static inline void R(store_gradient)(const smx_call *call, int64_t row, int64_t first, int n, REAL *p, REAL g, REAL share, int64_t target,
-                                     REAL a) {
-    const int64_t at = target - first;
-    const REAL p_target = at >= 0 && at < n ? p[at] : 0, factor = g * share;
-    for (int j = 0; j < n; j++) p[j] *= factor;
-    if (at >= 0 && at < n) p[at] = g * (p_target * share - a);
-    R(store)(&call->out, row, first, n, p);
+/* a * (lse - scale * x_target) + z */
+static inline REAL R(plain_loss)(const smx_call *call, REAL a, REAL reference, REAL ln_sum, REAL lse, REAL x_target) {
+    const REAL distance = a == 0 ? 0 : (REAL)call->scale * (reference - x_target);
+    return a * (ln_sum + distance) + (REAL)R(z_term)(call, lse);
 }
 
-static void R(plain_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
+/* g * (p_j * share - [j = target] * a), with p_j = e_j * normalizer; target: where the target's would go, p_target its probability */
+static inline void R(correct_target)(REAL *dx, int64_t at, int n, REAL p_target, REAL g, REAL share, REAL a) {
+    if (at >= 0 && at < n) dx[at] = g * (p_target * share - a);
+}
+
+static void R(loss_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
     const smx_call *call = l->call;
     const REAL scale = (REAL)call->scale, a = R(weight_of)(l, target);
-    REAL x[SMX_CPU_BLOCK], x_target;
+    const bool has_gradient = call->out.data != NULL && l->divisor != 0;
+    REAL e[SMX_CPU_BLOCK], x_target;
     R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
-    const R(distribution) d = R(distribution_of)(R(state_of_row)(call, row, x), scale);
-    const REAL share = R(share_of_probabilities)(call, (double)a, d.lse);
-    const REAL distance = a == 0 ? 0 : scale * (d.reference - x_target);
-    R(yield)(l, row, a * (d.ln_sum + distance) + (REAL)R(z_term)(call, d.lse), d.lse);
+    const R(row_state) state = has_gradient ? R(state_and_exponentials)(call, row, e) : R(state_of_row)(call, row, e);
+    const R(distribution) d = R(distribution_of)(state, scale);
+    R(yield)(l, row, R(plain_loss)(call, a, d.reference, d.ln_sum, d.lse, x_target), d.lse);
     if (call->out.data == NULL) return;
-    if (l->divisor == 0) {
+    if (!has_gradient) {
         R(store_zero_row)(call, row);
         return;
     }
-    const REAL g = R(upstream)(l, row) * scale;
+    const REAL g = R(upstream)(l, row) * scale, share = R(share_of_probabilities)(call, (double)a, d.lse);
+    const REAL p_target = R(exponential)(x_target, d.reference, R(factor)(scale)) * d.normalizer;
+    const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        R(load_again)(call, row, first, BLOCK_SIZE, x);
-        R(probabilities)(x, BLOCK_SIZE, &d, R(factor)(scale));
-        R(store_gradient)(call, row, first, BLOCK_SIZE, x, g, share, target, a);
+        REAL *const dx = R(place)(&call->out, row, first, e, streams);
+        R(scaled_exponentials)(call, row, first, BLOCK_SIZE, d.reference, e, d.normalizer, g * share, dx);
+        R(correct_target)(dx, target - first, BLOCK_SIZE, p_target, g, share, a);
+        R(put)(&call->out, row, first, BLOCK_SIZE, dx, e, streams);
     }
+}
+
+/* The forward's logsumexp is at hand; of a row where it is not finite there is no distribution. */
+static inline REAL R(given_lse)(const smx_call *call, int64_t row) {
+    const REAL given = ((const REAL *)call->lse)[row];
+    return isfinite(given) ? given : (REAL)NAN;
 }
 
 static void R(gradient_from_lse_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
     const smx_call *call = l->call;
-    REAL x[SMX_CPU_BLOCK];
-    const REAL given = ((const REAL *)call->lse)[row], a = R(weight_of)(l, target);
-    const REAL lse = isfinite(given) ? given : (REAL)NAN; /* such a row has no distribution */
+    REAL e[SMX_CPU_BLOCK];
+    const REAL lse = R(given_lse)(call, row), a = R(weight_of)(l, target);
     const REAL scale = (REAL)call->scale, g = R(upstream)(l, row) * scale;
     const REAL share = R(share_of_probabilities)(call, (double)a, lse);
     if (l->divisor == 0) {
         R(store_zero_row)(call, row);
         return;
     }
+    REAL x_target;
+    R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
+    const REAL p_target = R(exponential)(scale * x_target, lse, R(factor)(1));
+    const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        R(load)(&call->in, row, first, BLOCK_SIZE, x);
-        for (int j = 0; j < BLOCK_SIZE; j++) x[j] = R(exponential)(scale * x[j], lse, R(factor)(1));
-        R(store_gradient)(call, row, first, BLOCK_SIZE, x, g, share, target, a);
+        const REAL *const x = R(view)(&call->in, row, first, BLOCK_SIZE, e);
+        REAL *const dx = R(place)(&call->out, row, first, e, streams);
+#pragma omp simd
+        for (int j = 0; j < BLOCK_SIZE; j++) dx[j] = R(exponential)(scale * x[j], lse, R(factor)(1)) * (g * share);
+        R(correct_target)(dx, target - first, BLOCK_SIZE, p_target, g, share, a);
+        R(put)(&call->out, row, first, BLOCK_SIZE, dx, e, streams);
     }
 }
 
@@ -109,13 +125,6 @@ static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target) 
             const REAL p = R(exponential)(u[j], d.reference, factor) * d.normalizer;
             a[j] = g * R(slope)(call, u[j]) * (p * share - a[j]);
         }
-        R(store)(&call->out, row, first, BLOCK_SIZE, a);
+        R(store)(&call->out, row, first, BLOCK_SIZE, a, smx_cpu_streams(call));
     }
-}
-
-static void R(cross_entropy)(const smx_call *call) {
-    const R(loss_rule) l = R(loss_rule_of)(call);
-    const bool from_lse = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD && call->lse != NULL;
-    R(loss_rows)(&l, smx_is_general_loss(call) ? R(general_row) : from_lse ? R(gradient_from_lse_row) : R(plain_row));
-    R(reduce_losses)(&l);
 }

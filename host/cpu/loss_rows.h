@@ -1,5 +1,5 @@
 /* What all losses share: what a call means for every row, rows without a valid target, and the sum of the rows. Included once per REAL. */
-#include "row.h"
+#include "rows_in_lanes.h"
 
 typedef struct R(loss_rule) {
     const smx_call *call;
@@ -10,25 +10,47 @@ typedef struct R(loss_rule) {
 
 static inline REAL R(weight_of)(const R(loss_rule) * l, int64_t class) { return l->weights == NULL ? 1 : l->weights[class]; }
 
-/* In a fixed order: eight interleaved sums, whatever the number of threads. */
-static double R(sum_of_losses)(const REAL *losses, int64_t rows) {
-    double part[8] = {0}, sum = 0;
-    for (int64_t row = 0; row < rows; row++) part[row % 8] += (double)losses[row];
-    for (int k = 0; k < 8; k++) sum += part[k];
+/* In an order that only the number of rows decides, whatever the number of threads: CHUNKS pieces of the rows, and of each 8
+ * interleaved sums. */
+#ifndef CHUNKS
+#define CHUNKS 64
+#endif
+typedef double R(row_term)(const R(loss_rule) *, int64_t row);
+
+typedef struct R(chunked_sum) {
+    const R(loss_rule) * l;
+    R(row_term) * term;
+    int64_t size; /* of a chunk */
+    double *of;
+} R(chunked_sum);
+
+static void R(sum_chunks)(const void *context, int64_t begin, int64_t end) {
+    const R(chunked_sum) *s = context;
+    for (int64_t first = begin; first < end; first += s->size) {
+        const int64_t last = first + s->size < end ? first + s->size : end;
+        double part[8] = {0}, sum = 0;
+        for (int64_t row = first; row < last; row++) part[(row - first) % 8] += s->term(s->l, row);
+        for (int k = 0; k < 8; k++) sum += part[k];
+        s->of[first / s->size] = sum;
+    }
+}
+
+static inline double R(sum_over_rows)(const R(loss_rule) * l, R(row_term) * term) {
+    double chunk[CHUNKS] = {0}, sum = 0;
+    const R(chunked_sum) chunks = {l, term, (l->call->rows + CHUNKS - 1) / CHUNKS, chunk};
+    smx_cpu_in_threads(l->call, chunks.size, R(sum_chunks), &chunks);
+    for (int i = 0; i < CHUNKS; i++) sum += chunk[i];
     return sum;
 }
 
+static inline double R(loss_of_row)(const R(loss_rule) * l, int64_t row) { return (double)l->losses[row]; }
+
 /* The weights of the targets that are not ignored; a bad target counts 1. */
-static double R(counted_divisor)(const R(loss_rule) * l) {
+static inline double R(divisor_of_row)(const R(loss_rule) * l, int64_t row) {
     const smx_call *call = l->call;
-    double part[8] = {0}, sum = 0;
-    for (int64_t row = 0; row < call->rows; row++) {
-        const int64_t target = smx_index_target(&call->indices, row);
-        if (target == call->ignore_index) continue;
-        part[row % 8] += target < 0 || target >= cols_of_row(call, row) ? 1.0 : (double)R(weight_of)(l, target);
-    }
-    for (int k = 0; k < 8; k++) sum += part[k];
-    return sum;
+    const int64_t target = smx_index_target(&call->indices, row);
+    if (target == call->ignore_index) return 0;
+    return l->weights == NULL || target < 0 || target >= cols_of_row(call, row) ? 1.0 : (double)R(weight_of)(l, target);
 }
 
 /* Where row losses go: to the caller, or to the workspace, which there is none of for no rows. */
@@ -44,7 +66,7 @@ static R(loss_rule) R(loss_rule_of)(const smx_call *call) {
     if (call->device_divisor != NULL)
         l.divisor = (double)*(const REAL *)call->device_divisor;
     else
-        l.divisor = smx_counts_divisor(call) ? R(counted_divisor)(&l) : (double)call->rows;
+        l.divisor = smx_counts_divisor(call) ? R(sum_over_rows)(&l, R(divisor_of_row)) : (double)call->rows;
     return l;
 }
 
@@ -57,7 +79,7 @@ static inline REAL R(upstream)(const R(loss_rule) * l, int64_t row) {
 
 static void R(store_zero_row)(const smx_call *call, int64_t row) {
     static const REAL zeros[SMX_CPU_BLOCK];
-    FOR_EACH_BLOCK(call->cols) R(store)(&call->out, row, first, BLOCK_SIZE, zeros);
+    FOR_EACH_BLOCK(call->cols) R(store)(&call->out, row, first, BLOCK_SIZE, zeros, smx_cpu_streams(call));
 }
 
 /* A row without a valid target: its logits are not read. */
@@ -68,44 +90,99 @@ static void R(skipped_row)(const R(loss_rule) * l, int64_t row, REAL value) {
     if (call->out.data != NULL) R(store_zero_row)(call, row);
 }
 
-/* row_function(rule, row, target) for all rows with a valid target; probabilities are always valid, and their index is -1. */
-static void R(loss_rows)(const R(loss_rule) * l, void (*row_function)(const R(loss_rule) *, int64_t, int64_t)) {
+/* ---- targets ---- */
+
+#ifndef SMX_CPU_BAD_ROWS
+#define SMX_CPU_BAD_ROWS
+typedef struct bad_rows {
+    unsigned long long count;
+    long long first;
+} bad_rows;
+
+/* In the place of a target's index. */
+enum { PROBABILITIES = -1, IGNORED = -2, BAD = -3 };
+#endif
+
+static inline int64_t R(target_of)(const R(loss_rule) * l, int64_t row, bad_rows *bad) {
     const smx_call *call = l->call;
-    const bool has_indices = call->indices.data != NULL;
-    unsigned long long count = 0;
-    long long first_row = INT64_MAX;
-#pragma omp parallel for schedule(static) reduction(+ : count) reduction(min : first_row) if (SMX_CPU_PARALLEL(call->rows, call->cols))
-    for (int64_t row = 0; row < call->rows; row++) {
-        smx_call own;
-        R(loss_rule) rule = *l;
-        rule.call = call_of_row(call, row, &own);
-        const int64_t target = has_indices ? smx_index_target(&call->indices, row) : -1;
-        if (has_indices && target == call->ignore_index) {
-            R(skipped_row)(&rule, row, 0);
-        } else if (has_indices && (target < 0 || target >= rule.call->cols)) {
-            R(skipped_row)(&rule, row, (REAL)NAN);
-            count++;
-            first_row = row < first_row ? row : first_row;
-        } else {
-            row_function(&rule, row, target);
-        }
-    }
-    if (count == 0) return;
+    if (call->indices.data == NULL) return PROBABILITIES;
+    const int64_t target = smx_index_target(&call->indices, row);
+    if (target == call->ignore_index) return IGNORED;
+    if (target >= 0 && target < call->cols) return target;
+    bad->count++;
+    if (row < bad->first) bad->first = row;
+    return BAD;
+}
+
+static inline void R(report_bad_rows)(const smx_call *call, const bad_rows *found) {
+    if (found->count == 0) return;
     smx_bad_targets *bad = call->handle->bad_targets;
 #ifdef _OPENMP
-#pragma omp critical(smx_bad_targets) /* problems of a batch run at once */
+#pragma omp critical(smx_bad_targets) /* threads, and problems of a batch that run at once */
 #endif
     {
-        bad->count += count;
-        if (first_row < bad->first_row) bad->first_row = first_row;
+        bad->count += found->count;
+        if (found->first < bad->first_row) bad->first_row = found->first;
     }
+}
+
+/* ---- all rows ---- */
+
+/* target: its index, or PROBABILITIES */
+typedef void R(loss_function)(const R(loss_rule) *, int64_t row, int64_t target);
+
+static void R(one_row)(const R(loss_rule) * l, R(loss_function) * function, int64_t row, bad_rows *bad) {
+    smx_call own;
+    R(loss_rule) rule = *l;
+    rule.call = call_of_row(l->call, row, &own);
+    const int64_t target = R(target_of)(&rule, row, bad);
+    if (target == IGNORED)
+        R(skipped_row)(&rule, row, 0);
+    else if (target == BAD)
+        R(skipped_row)(&rule, row, (REAL)NAN);
+    else
+        function(&rule, row, target);
+}
+
+/* groups: the same for several rows at once, or NULL. It looks at the targets itself. */
+typedef void R(loss_group_function)(const R(loss_rule) *, const R(row_group) * g, REAL *x, bad_rows *bad);
+
+typedef struct R(loss_work) {
+    const R(loss_rule) * l;
+    R(loss_function) * function;
+    R(loss_group_function) * groups;
+} R(loss_work);
+
+static void R(loss_part)(const void *context, int64_t begin, int64_t end) {
+    const R(loss_work) *work = context;
+    bad_rows bad = {0, INT64_MAX};
+    for (int64_t row = begin; row < end; row++) R(one_row)(work->l, work->function, row, &bad);
+    stream_fence();
+    R(report_bad_rows)(work->l->call, &bad);
+}
+
+static void R(loss_groups)(const void *context, int64_t begin, int64_t end) {
+    const R(loss_work) *work = context;
+    bad_rows bad = {0, INT64_MAX};
+    REAL x[R(GROUP_ROOM)];
+    for (int64_t row = begin; row < end; row += LANES) {
+        const R(row_group) group = R(group_from)(work->l->call, row, x);
+        work->groups(work->l, &group, x, &bad);
+    }
+    stream_fence();
+    R(report_bad_rows)(work->l->call, &bad);
+}
+
+static void R(loss_rows)(const R(loss_rule) * l, R(loss_function) * function, R(loss_group_function) * groups) {
+    const R(loss_work) work = {l, function, groups};
+    smx_cpu_in_threads(l->call, groups != NULL ? LANES : 1, groups != NULL ? R(loss_groups) : R(loss_part), &work);
 }
 
 static void R(reduce_losses)(const R(loss_rule) * l) {
     const smx_call *call = l->call;
     if (call->loss == NULL || call->reduction == SMX_REDUCTION_NONE) return;
     const bool empty = l->divisor == 0; /* of a mean */
-    *(REAL *)call->loss = (REAL)(!empty                                    ? R(sum_of_losses)(l->losses, call->rows) / l->divisor
+    *(REAL *)call->loss = (REAL)(!empty                                    ? R(sum_over_rows)(l, R(loss_of_row)) / l->divisor
                                  : call->empty_mean == SMX_EMPTY_MEAN_ZERO ? 0.0
                                                                            : (double)NAN);
 }

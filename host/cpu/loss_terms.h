@@ -45,15 +45,19 @@ static inline void R(load_terms)(const R(loss_rule) * l, int64_t row, int64_t fi
 
 static inline REAL R(distance)(REAL a, REAL u, REAL reference) { return a == 0 ? 0 : a * (reference - u); }
 
+FORCE_INLINE R(lanes) R(distances)(const REAL *a, const REAL *u, int m, REAL reference) {
+    REAL term[LANES] = {0};
+    for (int k = 0; k < m; k++) term[k] = R(distance)(a[k], u[k], reference);
+    return R(get)(term);
+}
+
+static inline double R(sum_of_distances)(const REAL *a, const REAL *u, int n, REAL reference) {
+    SUM_OF(n, R(distances)(a + i, u + i, m, reference));
+}
+
 static inline R(loss_sums) R(sums_of_block)(const REAL *u, const REAL *a, int n, REAL factor) {
-    const REAL max = R(max_of)(u, n), reference = R(reference)(max);
-    R(loss_sums) sums = {.state = {max, (REAL)R(sum_of_exponentials)(u, n, reference, factor)}, .weight = R(sum_of)(a, n)};
-    FOR_EACH_PIECE(n) {
-        REAL term[PIECE];
-        for (int j = 0; j < count; j++) term[j] = R(distance)(a[from + j], u[from + j], reference);
-        sums.distance += (double)R(sum_of_piece)(term, count);
-    }
-    return sums;
+    const R(row_state) state = R(state_of_block)(u, n, factor);
+    return (R(loss_sums)){state, R(sum_of)(a, n), R(sum_of_distances)(a, u, n, R(reference)(state.max))};
 }
 
 /* The distance from another reference. */

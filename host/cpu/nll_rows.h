@@ -13,11 +13,11 @@ static void R(nll_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
     R(store_zero_row)(call, row);
     if (l->divisor == 0) return;
     const REAL gradient = -weight * R(upstream)(l, row);
-    R(store)(&call->out, row, target, 1, &gradient);
+    R(store)(&call->out, row, target, 1, &gradient, false);
 }
 
 static void R(nll)(const smx_call *call) {
     const R(loss_rule) l = R(loss_rule_of)(call);
-    R(loss_rows)(&l, R(nll_row));
+    R(loss_rows)(&l, R(nll_row), NULL);
     R(reduce_losses)(&l);
 }

@@ -1,31 +1,56 @@
-/* A row on the CPU: taken in blocks that stay in the first-level cache. A row of one block is loaded once and kept; a longer
- * one is streamed with the online update and loaded again for its results. Included once per REAL. */
+/* A row on the CPU: taken in blocks that stay in the first-level cache. Of a row of one block the exponentials are kept; a longer one is
+ * streamed with the online update and read again for its results. Included once per REAL. */
 #include "row_io.h"
 #include "row_state.h"
 
-#ifndef SMX_CPU_BLOCK
-#define SMX_CPU_BLOCK 2048 /* elements */
+#ifndef FOR_EACH_BLOCK
 #define FOR_EACH_BLOCK(cols) \
     for (int64_t first = 0, n_ = 0; n_ = (cols)-first < SMX_CPU_BLOCK ? (cols)-first : SMX_CPU_BLOCK, first < (cols); first += n_)
 #define BLOCK_SIZE ((int)n_)
-/* Threads pay from about this many elements on. */
-#define SMX_CPU_PARALLEL(rows, cols) ((rows) > 1 && (rows) * (cols) >= 16384)
 #endif
 
-/* The state of a whole row. If it has one block only, that is left in x. */
-static inline R(row_state) R(state_of_row)(const smx_call *call, int64_t row, REAL *x) {
+static inline R(row_state) R(state_of_block)(const REAL *x, int n, REAL factor) {
+    const REAL max = R(max_of)(x, n);
+    const double sum = max == (REAL)INFINITY ? (double)R(infinite_sum)(x, n) : R(sum_of_exponentials)(x, n, R(reference)(max), factor);
+    return (R(row_state)){max, (REAL)sum};
+}
+
+/* room: SMX_CPU_BLOCK elements */
+static inline R(row_state) R(state_of_row)(const smx_call *call, int64_t row, REAL *room) {
     const REAL factor = R(factor)((REAL)call->scale);
     R(row_state) state = R(empty_row)();
     FOR_EACH_BLOCK(call->cols) {
-        R(load)(&call->in, row, first, BLOCK_SIZE, x);
-        const REAL max = R(max_of)(x, BLOCK_SIZE);
-        const R(row_state) block = {max, (REAL)R(sum_of_exponentials)(x, BLOCK_SIZE, R(reference)(max), factor)};
+        const R(row_state) block = R(state_of_block)(R(view)(&call->in, row, first, BLOCK_SIZE, room), BLOCK_SIZE, factor);
         state = call->cols <= SMX_CPU_BLOCK ? block : R(merge)(state, block, factor);
     }
     return state;
 }
 
-/* Makes x hold the elements of a block again, unless the row is that block. */
-static inline void R(load_again)(const smx_call *call, int64_t row, int64_t first, int n, REAL *x) {
-    if (call->cols > SMX_CPU_BLOCK) R(load)(&call->in, row, first, n, x);
+/* Leaves the exponentials of a row of one block in e. */
+static inline R(row_state) R(state_and_exponentials)(const smx_call *call, int64_t row, REAL *e) {
+    if (call->cols > SMX_CPU_BLOCK) return R(state_of_row)(call, row, e);
+    const int n = (int)call->cols;
+    const REAL *const x = R(view)(&call->in, row, 0, n, e), max = R(max_of)(x, n);
+    if (max == (REAL)INFINITY) { /* no exponential will be of use */
+        const R(row_state) state = {max, R(infinite_sum)(x, n)};
+        memset(e, 0, (size_t)n * sizeof *e);
+        return state;
+    }
+    return (R(row_state)){max, (REAL)R(exponentials)(x, n, R(reference)(max), R(factor)((REAL)call->scale), e)};
+}
+
+/* to = e * a * b, from the exponentials e if the row is this block, else from its elements again. */
+static inline void R(scaled_exponentials)(const smx_call *call, int64_t row, int64_t first, int n, REAL reference, REAL *e, REAL a, REAL b,
+                                          REAL *to) {
+    const R(lanes) all_a = R(all)(a), all_b = R(all)(b);
+    int i = 0;
+    if (call->cols <= SMX_CPU_BLOCK) {
+        for (; i + LANES <= n; i += LANES) R(set)(to + i, R(product)(R(product)(R(get)(e + i), all_a), all_b));
+        for (; i < n; i++) to[i] = e[i] * a * b;
+        return;
+    }
+    const REAL *const x = R(view)(&call->in, row, first, n, e), factor = R(factor)((REAL)call->scale);
+    const R(lanes) all = R(all)(reference);
+    for (; i + LANES <= n; i += LANES) R(set)(to + i, R(product)(R(product)(R(exponentials_of)(x + i, LANES, all, factor), all_a), all_b));
+    if (i < n) R(set_some)(to + i, n - i, R(product)(R(product)(R(exponentials_of)(x + i, n - i, all, factor), all_a), all_b));
 }

@@ -1,61 +1,10 @@
 /* Elements of any floating type to and from the REAL that is computed with, from any layout. Included once per REAL. */
-#include "../internal.h"
-#include "math.h"
+#include "cache.h"
+#include "convert.h"
 #include "real.h"
+#include "rows_of_call.h"
 
-#ifndef SMX_CPU_CONVERT
-#define SMX_CPU_CONVERT
-/* Rounding to nearest even; NaN stays NaN, overflow becomes infinity, denormals are kept. */
-static inline float half_to_float(uint16_t h) {
-    const uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, sign = (uint32_t)(h & 0x8000) << 16;
-    const float scaled = bits_to_float(magnitude) * 0x1p112f; /* also lifts denormals */
-    const uint32_t finite = float_to_bits(scaled), special = magnitude | 0x7f800000u;
-    return bits_to_float(((h & 0x7c00) == 0x7c00 ? special : finite) | sign);
-}
-
-static inline uint16_t float_to_half(float value) {
-    const uint32_t bits = float_to_bits(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-    const uint32_t normal = (magnitude + 0xfff + (magnitude >> 13 & 1) - (112u << 23)) >> 13;
-    const uint32_t denormal = float_to_bits(bits_to_float(magnitude) + 0.5f) - 0x3f000000u; /* the addition rounds */
-    const uint32_t finite = magnitude < 0x38800000 ? denormal : normal;
-    const uint32_t large = magnitude > 0x7f800000 ? 0x7e00 : 0x7c00;
-    return (uint16_t)((magnitude >= 0x47800000 ? large : finite) | sign);
-}
-
-static inline float bfloat16_to_float(uint16_t b) { return bits_to_float((uint32_t)b << 16); }
-
-static inline uint16_t float_to_bfloat16(float value) {
-    const uint32_t bits = float_to_bits(value);
-    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
-    return (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded);
-}
-
-static inline int64_t row_offset(const smxLayout_t *l, int64_t row) { return row / l->inner * l->outerStride + row % l->inner; }
-
-/* A ragged row is the only row of a call of its own. One whose offsets cannot be right has no elements. */
-static inline void move_to_row(smx_operand *o, int64_t row) {
-    if (o->data == NULL) return;
-    o->data = (char *)o->data + o->offsets[row] * (int64_t)smx_type_bytes(o->layout.type);
-    o->layout.outerStride = 0; /* whatever its number */
-}
-static inline int64_t cols_of_row(const smx_call *call, int64_t row) {
-    const int64_t *offsets = call->in.offsets;
-    if (offsets == NULL) return call->cols;
-    const int64_t own = offsets[row + 1] - offsets[row];
-    return own >= 0 && own <= call->cols ? own : 0;
-}
-static inline const smx_call *call_of_row(const smx_call *call, int64_t row, smx_call *own) {
-    if (call->in.offsets == NULL) return call;
-    *own = *call;
-    own->cols = cols_of_row(call, row);
-    if (own->cols == 0) return own;
-    move_to_row(&own->in, row);
-    move_to_row(&own->second, row);
-    move_to_row(&own->out, row);
-    return own;
-}
-
-#endif
+#define SMX_CPU_BLOCK ((int)(SMX_CPU_BLOCK_BYTES / sizeof(REAL))) /* elements */
 
 /* ---- one element, `at` elements from the first ---- */
 
@@ -77,64 +26,91 @@ static inline void R(set_element)(const smx_operand *o, int64_t at, REAL value) 
     }
 }
 
+/* ---- n elements side by side ---- */
+
+static inline void R(read_piece)(const smx_operand *o, int64_t at, int n, REAL *to) {
+    const void *data = (const char *)o->data + at * (int64_t)smx_type_bytes(o->layout.type);
+    float floats[SMX_CPU_PIECE];
+    float *const converted = sizeof(REAL) == sizeof(float) ? (float *)(void *)to : floats;
+    prefetch_ahead(data, (size_t)n * smx_type_bytes(o->layout.type));
+    switch (o->layout.type) {
+    case SMX_R_32F:
+        for (int j = 0; j < n; j++) to[j] = (REAL)((const float *)data)[j];
+        return;
+    case SMX_R_64F:
+        for (int j = 0; j < n; j++) to[j] = (REAL)((const double *)data)[j];
+        return;
+    case SMX_R_16F: halves_to_floats(data, n, converted); break;
+    default: bfloat16s_to_floats(data, n, converted); break;
+    }
+    if (converted == floats)
+        for (int j = 0; j < n; j++) to[j] = (REAL)floats[j];
+}
+
+static inline void R(write_piece)(const smx_operand *o, int64_t at, int n, const REAL *from, bool streams) {
+    const size_t bytes = (size_t)n * smx_type_bytes(o->layout.type);
+    void *data = (char *)o->data + at * (int64_t)smx_type_bytes(o->layout.type);
+    float floats[SMX_CPU_PIECE];
+    uint16_t words[SMX_CPU_PIECE];
+    const void *result = words;
+    if (sizeof(REAL) != sizeof(float))
+        for (int j = 0; j < n; j++) floats[j] = (float)from[j];
+    const float *const rounded = sizeof(REAL) == sizeof(float) ? (const float *)(const void *)from : floats;
+    switch (o->layout.type) {
+    case SMX_R_32F: result = rounded; break;
+    case SMX_R_64F:
+        for (int j = 0; j < n; j++) ((double *)data)[j] = (double)from[j];
+        return;
+    case SMX_R_16F: floats_to_halves(rounded, n, words); break;
+    default: floats_to_bfloat16s(rounded, n, words); break;
+    }
+    if (streams)
+        stream_copy(data, result, bytes);
+    else
+        memcpy(data, result, bytes);
+}
+
 /* ---- elements [first, first + n) of a row ---- */
 
-static inline void R(load)(const smx_operand *o, int64_t row, int64_t first, int n, REAL *restrict to) {
+static inline bool R(is_in_place)(const smx_operand *o) {
+    return o->layout.colStride == 1 && o->layout.type == (sizeof(REAL) == sizeof(float) ? SMX_R_32F : SMX_R_64F);
+}
+
+static inline void R(load)(const smx_operand *o, int64_t row, int64_t first, int n, REAL *to) {
     const int64_t apart = o->layout.colStride, at = row_offset(&o->layout, row) + first * apart;
     if (apart != 1) {
         for (int j = 0; j < n; j++) to[j] = R(element)(o, at + j * apart);
         return;
     }
-    switch (o->layout.type) {
-    case SMX_R_32F: {
-        const float *from = (const float *)o->data + at;
-        for (int j = 0; j < n; j++) to[j] = (REAL)from[j];
-        break;
-    }
-    case SMX_R_64F: {
-        const double *from = (const double *)o->data + at;
-        for (int j = 0; j < n; j++) to[j] = (REAL)from[j];
-        break;
-    }
-    case SMX_R_16F: {
-        const uint16_t *from = (const uint16_t *)o->data + at;
-        for (int j = 0; j < n; j++) to[j] = (REAL)half_to_float(from[j]);
-        break;
-    }
-    default: {
-        const uint16_t *from = (const uint16_t *)o->data + at;
-        for (int j = 0; j < n; j++) to[j] = (REAL)bfloat16_to_float(from[j]);
-        break;
-    }
-    }
+    for (int from = 0; from < n; from += SMX_CPU_PIECE)
+        R(read_piece)(o, at + from, n - from < SMX_CPU_PIECE ? n - from : SMX_CPU_PIECE, to + from);
 }
 
-static inline void R(store)(const smx_operand *o, int64_t row, int64_t first, int n, const REAL *restrict from) {
+static inline void R(store)(const smx_operand *o, int64_t row, int64_t first, int n, const REAL *from, bool streams) {
     const int64_t apart = o->layout.colStride, at = row_offset(&o->layout, row) + first * apart;
     if (apart != 1) {
         for (int j = 0; j < n; j++) R(set_element)(o, at + j * apart, from[j]);
         return;
     }
-    switch (o->layout.type) {
-    case SMX_R_32F: {
-        float *to = (float *)o->data + at;
-        for (int j = 0; j < n; j++) to[j] = (float)from[j];
-        break;
-    }
-    case SMX_R_64F: {
-        double *to = (double *)o->data + at;
-        for (int j = 0; j < n; j++) to[j] = (double)from[j];
-        break;
-    }
-    case SMX_R_16F: {
-        uint16_t *to = (uint16_t *)o->data + at;
-        for (int j = 0; j < n; j++) to[j] = float_to_half((float)from[j]);
-        break;
-    }
-    default: {
-        uint16_t *to = (uint16_t *)o->data + at;
-        for (int j = 0; j < n; j++) to[j] = float_to_bfloat16((float)from[j]);
-        break;
-    }
-    }
+    /* The first piece ends with a line of the cache, so that none but the last lines are written in two parts. */
+    const uintptr_t bytes = smx_type_bytes(o->layout.type), begin = (uintptr_t)o->data / bytes + (uintptr_t)at;
+    for (int done = 0, size = SMX_CPU_PIECE - (int)(begin % (CACHE_LINE / bytes)); done < n; done += size, size = SMX_CPU_PIECE)
+        R(write_piece)(o, at + done, n - done < size ? n - done : size, from + done, streams);
+}
+
+/* To be read only: where they lie if they can be taken from there, else in the given room. */
+static inline const REAL *R(view)(const smx_operand *o, int64_t row, int64_t first, int n, REAL *room) {
+    if (R(is_in_place)(o)) return (const REAL *)o->data + row_offset(&o->layout, row) + first;
+    room[0] = 0; /* the compiler takes n = 0 to be possible */
+    R(load)(o, row, first, n, room);
+    return room;
+}
+
+/* Where results are put together, at their destination if they can be; put() brings them there if not. */
+static inline REAL *R(place)(const smx_operand *o, int64_t row, int64_t first, REAL *room, bool streams) {
+    return R(is_in_place)(o) && !streams ? (REAL *)o->data + row_offset(&o->layout, row) + first : room;
+}
+
+static inline void R(put)(const smx_operand *o, int64_t row, int64_t first, int n, const REAL *from, const REAL *room, bool streams) {
+    if (from == room) R(store)(o, row, first, n, from, streams);
 }

@@ -6,8 +6,7 @@
  *   max   if that is finite. Differences are exact near the max, so elements of any magnitude are told apart as well as their
  *         type can, also in rows of nothing but the most negative float;
  *   0     if the max is -inf (every exponential and the sum are 0) or +inf (the sum is +inf, or NaN if there is a NaN). */
-#include "math.h"
-#include "real.h"
+#include "lanes.h"
 
 typedef struct R(row_state) {
     REAL max, sum;
@@ -44,61 +43,46 @@ static inline R(distribution) R(distribution_of)(R(row_state) s, REAL scale) {
 
 static inline REAL R(log_probability)(const R(distribution) * d, REAL x, REAL scale) { return scale * (x - d->reference) - d->ln_sum; }
 
-/* ---- loops over elements that lie in memory as REAL ---- */
+/* ---- elements that lie in memory as REAL ---- */
 
 static inline REAL R(max_of)(const REAL *x, int n) {
-    REAL max = (REAL)-INFINITY;
-#pragma omp simd reduction(max : max)
-    for (int j = 0; j < n; j++) max = x[j] > max ? x[j] : max; /* a NaN is passed over here and found by the sum */
-    return max;
+    R(lanes) max = R(all)((REAL)-INFINITY);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) max = R(larger)(R(get)(x + i), max); /* a NaN is passed over here and found by the sum */
+    if (i < n) max = R(larger)(R(get_some)(x + i, n - i, (REAL)-INFINITY), max);
+    return R(max_across)(max);
 }
 
-/* Long sums of REAL lose digits where one element dwarfs the others. So every sum here is taken over pieces of 128 terms, in an order
- * that does not depend on what the compiler makes of it, and the sums of pieces are added in double. */
-#undef PIECE
-#undef FOR_EACH_PIECE
-#define PIECE 128
-#define FOR_EACH_PIECE(n) for (int from = 0, count; count = (n)-from < PIECE ? (n)-from : PIECE, from < (n); from += PIECE)
-
-static inline REAL R(sum_of_piece)(const REAL *term, int count) {
-    REAL lane[16] = {0};
-    int j = 0;
-    for (; j + 16 <= count; j += 16)
-        for (int k = 0; k < 16; k++) lane[k] += term[j + k];
-    for (int k = 0; j + k < count; k++) lane[k] += term[j + k];
-    for (int half = 8; half > 0; half /= 2)
-        for (int k = 0; k < half; k++) lane[k] += lane[k + half];
-    return lane[0];
+/* The exponentials of m elements; 0 in the other lanes. */
+FORCE_INLINE R(lanes) R(exponentials_of)(const REAL *x, int m, R(lanes) reference, REAL factor) {
+    return R(some)(R(exponentials_below)(R(get_some)(x, m, 0), reference, factor), m);
 }
 
-static inline double R(sum_of_exponentials)(const REAL *x, int n, REAL reference, REAL factor) {
-    double sum = 0;
-    FOR_EACH_PIECE(n) {
-        REAL term[PIECE];
-        for (int j = 0; j < count; j++) term[j] = R(exponential)(x[from + j], reference, factor);
-        sum += (double)R(sum_of_piece)(term, count);
-    }
-    return sum;
+FORCE_INLINE R(lanes) R(kept)(REAL *e, int m, R(lanes) value) {
+    R(set_some)(e, m, value);
+    return value;
+}
+
+static inline double R(sum_of_exponentials)(const REAL *x, int n, REAL max, REAL factor) {
+    const R(lanes) reference = R(all)(max);
+    SUM_OF(n, R(exponentials_of)(x + i, m, reference, factor));
+}
+
+/* The same, and the exponentials themselves, which may replace x. */
+static inline double R(exponentials)(const REAL *x, int n, REAL max, REAL factor, REAL *e) {
+    const R(lanes) reference = R(all)(max);
+    SUM_OF(n, R(kept)(e + i, m, R(exponentials_of)(x + i, m, reference, factor)));
+}
+
+/* The sum of a row whose max is +inf: that, unless there is a NaN. */
+static inline REAL R(infinite_sum)(const REAL *x, int n) {
+    bool found = false;
+    for (int j = 0; j < n; j++) found |= isnan(x[j]);
+    return found ? (REAL)NAN : (REAL)INFINITY;
 }
 
 static inline double R(dot_product)(const REAL *a, const REAL *b, int n) {
-    double sum = 0;
-    FOR_EACH_PIECE(n) {
-        REAL term[PIECE];
-        for (int j = 0; j < count; j++) term[j] = a[from + j] * b[from + j];
-        sum += (double)R(sum_of_piece)(term, count);
-    }
-    return sum;
+    SUM_OF(n, R(product)(R(get_some)(a + i, m, 0), R(get_some)(b + i, m, 0)));
 }
 
-static inline double R(sum_of)(const REAL *x, int n) {
-    double sum = 0;
-    FOR_EACH_PIECE(n) sum += (double)R(sum_of_piece)(x + from, count);
-    return sum;
-}
-
-/* x_j becomes its probability. */
-static inline void R(probabilities)(REAL *x, int n, const R(distribution) * d, REAL factor) {
-    const REAL reference = d->reference, normalizer = d->normalizer;
-    for (int j = 0; j < n; j++) x[j] = R(exponential)(x[j], reference, factor) * normalizer;
-}
+static inline double R(sum_of)(const REAL *x, int n) { SUM_OF(n, R(get_some)(x + i, m, 0)); }

@@ -8,6 +8,6 @@
 #include "softmax_rows.h"
 
 smxStatus_t SMX_CPU_NAME(softmax)(const smx_call *call) {
-    (call->in.layout.type == SMX_R_64F ? softmax_rows_double : softmax_rows_float)(call);
+    (call->in.layout.type == SMX_R_64F ? softmax_double : softmax_float)(call);
     return SMX_STATUS_SUCCESS;
 }

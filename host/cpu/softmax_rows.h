@@ -1,82 +1,109 @@
-/* Softmax, log-softmax, their gradients and logsumexp of one row. Included once per REAL. */
-#include "row.h"
+/* Softmax, log-softmax, their gradients and logsumexp of one row, and of all rows of a call. Included once per REAL. */
+#include "softmax_groups.h"
 
 static void R(softmax_row)(const smx_call *call, int64_t row) {
-    REAL x[SMX_CPU_BLOCK];
-    const R(row_state) state = R(state_of_row)(call, row, x);
-    R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
-    if (state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.normalizer = 0;
+    REAL e[SMX_CPU_BLOCK];
+    const R(row_state) state = R(state_and_exponentials)(call, row, e);
+    const R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
+    const REAL normalizer = state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO ? 0 : d.normalizer;
+    const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        R(load_again)(call, row, first, BLOCK_SIZE, x);
-        R(probabilities)(x, BLOCK_SIZE, &d, R(factor)((REAL)call->scale));
-        R(store)(&call->out, row, first, BLOCK_SIZE, x);
+        REAL *const y = R(place)(&call->out, row, first, e, streams);
+        R(scaled_exponentials)(call, row, first, BLOCK_SIZE, d.reference, e, normalizer, 1, y);
+        R(put)(&call->out, row, first, BLOCK_SIZE, y, e, streams);
     }
 }
 
 static void R(log_softmax_row)(const smx_call *call, int64_t row) {
-    REAL x[SMX_CPU_BLOCK];
-    const R(row_state) state = R(state_of_row)(call, row, x);
+    REAL room[SMX_CPU_BLOCK];
+    const R(row_state) state = R(state_of_row)(call, row, room);
     R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
     if (state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.ln_sum = 0; /* leaves -inf */
+    const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        R(load_again)(call, row, first, BLOCK_SIZE, x);
-        for (int j = 0; j < BLOCK_SIZE; j++) x[j] = R(log_probability)(&d, x[j], (REAL)call->scale);
-        R(store)(&call->out, row, first, BLOCK_SIZE, x);
+        const REAL *const x = R(view)(&call->in, row, first, BLOCK_SIZE, room);
+        REAL *const y = R(place)(&call->out, row, first, room, streams);
+#pragma omp simd
+        for (int j = 0; j < BLOCK_SIZE; j++) y[j] = R(log_probability)(&d, x[j], (REAL)call->scale);
+        R(put)(&call->out, row, first, BLOCK_SIZE, y, room, streams);
     }
 }
 
 static void R(log_sum_exp_row)(const smx_call *call, int64_t row) {
-    REAL x[SMX_CPU_BLOCK];
-    const R(row_state) state = R(state_of_row)(call, row, x);
+    REAL room[SMX_CPU_BLOCK];
+    const R(row_state) state = R(state_of_row)(call, row, room);
     ((REAL *)call->lse)[row] = R(distribution_of)(state, (REAL)call->scale).lse;
 }
 
 /* dx = scale * y * (dy - sum y dy) */
 static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
-    REAL y[SMX_CPU_BLOCK], dy[SMX_CPU_BLOCK];
+    REAL room_y[SMX_CPU_BLOCK], room_dy[SMX_CPU_BLOCK];
     double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
-        R(load)(&call->in, row, first, BLOCK_SIZE, y);
-        R(load)(&call->second, row, first, BLOCK_SIZE, dy);
-        sum += R(dot_product)(y, dy, BLOCK_SIZE);
+        const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
+        sum += R(dot_product)(y, R(view)(&call->second, row, first, BLOCK_SIZE, room_dy), BLOCK_SIZE);
     }
     const REAL dot = (REAL)sum, scale = (REAL)call->scale;
+    const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        if (call->cols > SMX_CPU_BLOCK) {
-            R(load)(&call->in, row, first, BLOCK_SIZE, y);
-            R(load)(&call->second, row, first, BLOCK_SIZE, dy);
-        }
-        for (int j = 0; j < BLOCK_SIZE; j++) dy[j] = scale * y[j] * (dy[j] - dot);
-        R(store)(&call->out, row, first, BLOCK_SIZE, dy);
+        const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
+        const REAL *const dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
+        REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
+#pragma omp simd
+        for (int j = 0; j < BLOCK_SIZE; j++) dx[j] = scale * y[j] * (dy[j] - dot);
+        R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
     }
 }
 
 /* dx = scale * (dy - exp(y) * sum dy) */
 static void R(log_softmax_backward_row)(const smx_call *call, int64_t row) {
-    REAL y[SMX_CPU_BLOCK], dy[SMX_CPU_BLOCK];
+    REAL room_y[SMX_CPU_BLOCK], room_dy[SMX_CPU_BLOCK];
     double sum = 0;
-    FOR_EACH_BLOCK(call->cols) {
-        R(load)(&call->second, row, first, BLOCK_SIZE, dy);
-        sum += R(sum_of)(dy, BLOCK_SIZE);
-    }
+    FOR_EACH_BLOCK(call->cols) sum += R(sum_of)(R(view)(&call->second, row, first, BLOCK_SIZE, room_dy), BLOCK_SIZE);
     const REAL total = (REAL)sum, scale = (REAL)call->scale;
+    const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        R(load)(&call->in, row, first, BLOCK_SIZE, y);
-        if (call->cols > SMX_CPU_BLOCK) R(load)(&call->second, row, first, BLOCK_SIZE, dy);
-        for (int j = 0; j < BLOCK_SIZE; j++) dy[j] = scale * (dy[j] - R(exponential)(y[j], 0, R(factor)(1)) * total);
-        R(store)(&call->out, row, first, BLOCK_SIZE, dy);
+        const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
+        const REAL *const dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
+        REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
+#pragma omp simd
+        for (int j = 0; j < BLOCK_SIZE; j++) dx[j] = scale * (dy[j] - R(exponential)(y[j], 0, R(factor)(1)) * total);
+        R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
     }
 }
 
-static void R(softmax_rows)(const smx_call *call) {
-    void (*const row_function)(const smx_call *, int64_t) = call->op == SMX_OP_SOFTMAX_FORWARD       ? R(softmax_row)
-                                                            : call->op == SMX_OP_LOG_SOFTMAX_FORWARD ? R(log_softmax_row)
-                                                            : call->op == SMX_OP_LOG_SUM_EXP         ? R(log_sum_exp_row)
-                                                            : call->op == SMX_OP_SOFTMAX_BACKWARD    ? R(softmax_backward_row)
-                                                                                                     : R(log_softmax_backward_row);
-#pragma omp parallel for schedule(static) if (SMX_CPU_PARALLEL(call->rows, call->cols))
-    for (int64_t row = 0; row < call->rows; row++) {
-        smx_call own;
-        row_function(call_of_row(call, row, &own), row);
+typedef void R(softmax_function)(const smx_call *call, int64_t row);
+
+static R(softmax_function) * R(softmax_function_of)(smxOp_t op) {
+    switch (op) {
+    case SMX_OP_SOFTMAX_FORWARD: return R(softmax_row);
+    case SMX_OP_LOG_SOFTMAX_FORWARD: return R(log_softmax_row);
+    case SMX_OP_LOG_SUM_EXP: return R(log_sum_exp_row);
+    case SMX_OP_SOFTMAX_BACKWARD: return R(softmax_backward_row);
+    default: return R(log_softmax_backward_row);
     }
+}
+
+static void R(softmax_part)(const void *context, int64_t begin, int64_t end) {
+    const smx_call *call = context;
+    R(softmax_function) *const function = R(softmax_function_of)(call->op);
+    smx_call own;
+    for (int64_t row = begin; row < end; row++) function(call_of_row(call, row, &own), row);
+    stream_fence();
+}
+
+static void R(softmax_groups)(const void *context, int64_t begin, int64_t end) {
+    const smx_call *call = context;
+    R(softmax_group_function) *const function = R(softmax_group_of)(call->op);
+    REAL x[R(GROUP_ROOM)];
+    for (int64_t row = begin; row < end; row += LANES) {
+        const R(row_group) group = R(group_from)(call, row, x);
+        function(call, &group, x);
+    }
+    stream_fence();
+}
+
+static void R(softmax)(const smx_call *call) {
+    const bool groups = R(takes_groups)(call);
+    smx_cpu_in_threads(call, groups ? LANES : 1, groups ? R(softmax_groups) : R(softmax_part), call);
 }

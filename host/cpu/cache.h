@@ -1,0 +1,62 @@
+/* Memory past the cache: prefetching what will be read, and streaming what will not be read soon. */
+#ifndef SMX_CPU_CACHE_H
+#define SMX_CPU_CACHE_H
+
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#include "tuning.h"
+
+enum { CACHE_LINE = 64 };
+
+/* Before `bytes` from here on are read: those as many further on are asked for. */
+static inline void prefetch_ahead(const void *from, size_t bytes) {
+    const char *ahead = (const char *)from + SMX_CPU_PREFETCH_BYTES;
+    for (size_t at = 0; at < bytes; at += CACHE_LINE) __builtin_prefetch(ahead + at);
+}
+
+#if defined(__AVX512F__)
+#define STREAM_BYTES 64
+static inline void stream_vector(char *to, const char *from) { _mm512_stream_si512((void *)to, _mm512_loadu_si512(from)); }
+#elif defined(__AVX__)
+#define STREAM_BYTES 32
+static inline void stream_vector(char *to, const char *from) {
+    _mm256_stream_si256((__m256i *)(void *)to, _mm256_loadu_si256((const __m256i *)(const void *)from));
+}
+#elif defined(__SSE2__)
+#define STREAM_BYTES 16
+static inline void stream_vector(char *to, const char *from) {
+    _mm_stream_si128((__m128i *)(void *)to, _mm_loadu_si128((const __m128i *)(const void *)from));
+}
+#endif
+
+/* A copy whose lines do not enter the cache, as far as it fills whole ones. */
+static inline void stream_copy(void *destination, const void *source, size_t bytes) {
+    char *to = destination;
+    const char *from = source;
+#ifdef STREAM_BYTES
+    const size_t head = (size_t)(-(uintptr_t)to % CACHE_LINE);
+    if (head < bytes) {
+        memcpy(to, from, head);
+        size_t at = head;
+        for (; at + CACHE_LINE <= bytes; at += CACHE_LINE)
+            for (size_t part = 0; part < CACHE_LINE; part += STREAM_BYTES) stream_vector(to + at + part, from + at + part);
+        to += at;
+        from += at;
+        bytes -= at;
+    }
+#endif
+    memcpy(to, from, bytes);
+}
+
+/* After a thread's last streaming copy: other threads may look. */
+static inline void stream_fence(void) {
+#ifdef STREAM_BYTES
+    _mm_sfence();
+#endif
+}
+
+#endif

@@ -1,0 +1,230 @@
+/* Sixteen numbers that are computed with at once, in as many vectors as the instruction set needs for them: of a row, its next elements;
+ * or an element each of so many rows. What is reduced is reduced in these lanes, on every instruction set in the same order.
+ * Included once per REAL. */
+#include "math.h"
+#include "real.h"
+
+#ifndef LANES
+#define LANES 16
+#define FORCE_INLINE static inline __attribute__((always_inline)) /* lanes belong in registers */
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+typedef float vector_float __attribute__((vector_size(VECTOR_BYTES)));
+typedef double vector_double __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t mask_float __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t mask_double __attribute__((vector_size(VECTOR_BYTES)));
+
+/* The larger; b where one of them is NaN. */
+FORCE_INLINE vector_float max_float(vector_float a, vector_float b) {
+#if defined(__AVX512F__)
+    return (vector_float)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX__)
+    return (vector_float)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vector_float)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    const mask_float larger = a > b;
+    return (vector_float)((larger & (mask_float)a) | (~larger & (mask_float)b));
+#endif
+}
+
+FORCE_INLINE vector_double max_double(vector_double a, vector_double b) {
+    const mask_double larger = a > b;
+    return (vector_double)((larger & (mask_double)a) | (~larger & (mask_double)b));
+}
+
+/* As multiply_add() of single numbers. */
+FORCE_INLINE vector_float multiply_add_vectors(vector_float a, vector_float b, vector_float c) {
+#if defined(__AVX512F__)
+    return (vector_float)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+    return (vector_float)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_FEATURE_FMA)
+    vector_float sum;
+    for (size_t k = 0; k < VECTOR_BYTES / sizeof(float); k++) sum[k] = __builtin_fmaf(a[k], b[k], c[k]);
+    return sum;
+#else
+    return a * b + c;
+#endif
+}
+
+/* As exp2_of_negative_float(). */
+FORCE_INLINE vector_float exp2_of_negatives_float(vector_float z) {
+    const vector_float zero = {0}, low = max_float(zero - 127.0f, z);
+    const vector_float n_biased = low + EXP2_ROUND, f = low - (n_biased - EXP2_ROUND);
+    vector_float p = zero + EXP2_5;
+    p = multiply_add_vectors(p, f, zero + EXP2_4);
+    p = multiply_add_vectors(p, f, zero + EXP2_3);
+    p = multiply_add_vectors(p, f, zero + EXP2_2);
+    p = multiply_add_vectors(p, f, zero + EXP2_1);
+    p = multiply_add_vectors(p, f, zero + EXP2_0);
+    p = multiply_add_vectors(p, f, zero + 1.0f);
+    return p * (vector_float)((mask_float)n_biased << 23);
+}
+
+FORCE_INLINE vector_double exp2_of_negatives_double(vector_double z) {
+    for (size_t k = 0; k < VECTOR_BYTES / sizeof(double); k++) z[k] = exp2_of_negative_double(z[k]);
+    return z;
+}
+#endif
+
+enum { R(VECTORS) = LANES * sizeof(REAL) / VECTOR_BYTES };
+#define FOR_EACH_VECTOR _Pragma("GCC unroll 8") for (int v = 0; v < R(VECTORS); v++)
+
+typedef struct R(lanes) {
+    R(vector) of[R(VECTORS)];
+} R(lanes);
+
+FORCE_INLINE R(lanes) R(all)(REAL value) {
+    const R(vector) zero = {0};
+    R(lanes) a;
+    FOR_EACH_VECTOR a.of[v] = zero + value;
+    return a;
+}
+
+FORCE_INLINE R(lanes) R(get)(const REAL *from) {
+    R(lanes) a;
+    FOR_EACH_VECTOR memcpy(&a.of[v], from + v * (LANES / R(VECTORS)), VECTOR_BYTES);
+    return a;
+}
+
+FORCE_INLINE void R(set)(REAL *to, R(lanes) a) { FOR_EACH_VECTOR memcpy(to + v * (LANES / R(VECTORS)), &a.of[v], VECTOR_BYTES); }
+
+FORCE_INLINE R(lanes) R(sum)(R(lanes) a, R(lanes) b) {
+    FOR_EACH_VECTOR a.of[v] += b.of[v];
+    return a;
+}
+
+FORCE_INLINE R(lanes) R(difference)(R(lanes) a, R(lanes) b) {
+    FOR_EACH_VECTOR a.of[v] -= b.of[v];
+    return a;
+}
+
+FORCE_INLINE R(lanes) R(product)(R(lanes) a, R(lanes) b) {
+    FOR_EACH_VECTOR a.of[v] *= b.of[v];
+    return a;
+}
+
+FORCE_INLINE R(lanes) R(larger)(R(lanes) a, R(lanes) b) {
+    FOR_EACH_VECTOR a.of[v] = R(max)(a.of[v], b.of[v]);
+    return a;
+}
+
+/* 2^((x - reference) * factor) for elements that are not above the reference. */
+FORCE_INLINE R(lanes) R(exponentials_below)(R(lanes) x, R(lanes) reference, REAL factor) {
+    FOR_EACH_VECTOR x.of[v] = R(exp2_of_negatives)((x.of[v] - reference.of[v]) * factor);
+    return x;
+}
+
+/* ---- the last elements of a row: n of them, 1 to 16 ---- */
+
+FORCE_INLINE R(lanes) R(get_some)(const REAL *from, int n, REAL rest) {
+    if (n == LANES) return R(get)(from);
+    REAL all[LANES];
+    for (int k = 0; k < LANES; k++) all[k] = rest;
+    memcpy(all, from, (size_t)n * sizeof *from);
+    return R(get)(all);
+}
+
+FORCE_INLINE void R(set_some)(REAL *to, int n, R(lanes) a) {
+    REAL all[LANES];
+    if (n == LANES) {
+        R(set)(to, a);
+    } else {
+        R(set)(all, a);
+        memcpy(to, all, (size_t)n * sizeof *to);
+    }
+}
+
+FORCE_INLINE R(lanes) R(some)(R(lanes) a, int n) {
+    if (n == LANES) return a;
+    REAL all[LANES];
+    R(set)(all, a);
+    for (int k = n; k < LANES; k++) all[k] = 0;
+    return R(get)(all);
+}
+
+/* ---- across the lanes ---- */
+
+FORCE_INLINE REAL R(sum_across)(R(lanes) a) {
+    REAL lane[LANES];
+    R(set)(lane, a);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++) lane[k] += lane[k + half];
+    return lane[0];
+}
+
+FORCE_INLINE REAL R(max_across)(R(lanes) a) {
+    REAL lane[LANES];
+    R(set)(lane, a);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++) lane[k] = lane[k] > lane[k + half] ? lane[k] : lane[k + half];
+    return lane[0];
+}
+
+/* ---- long sums ---- */
+
+/* A sum of REAL loses digits where one element dwarfs the others. So it takes 8 terms per lane at most, a piece; of several pieces the
+ * lanes are added up as double. */
+#ifndef PIECE
+#define PIECE (8 * LANES)
+
+/* The body of a function that returns the sum of `term`, the lanes of elements [i, i + m), over n elements; m is 16 but for the last. */
+#define SUM_OF(n, term)                                        \
+    double_lanes total = {{{0}}};                              \
+    for (int from = 0; from < (n); from += PIECE) {            \
+        const int end = (n)-from < PIECE ? (n) : from + PIECE; \
+        R(lanes) piece = R(all)(0);                            \
+        int i = from;                                          \
+        for (; i + LANES <= end; i += LANES) {                 \
+            enum { m = LANES };                                \
+            piece = R(sum)(piece, term);                       \
+        }                                                      \
+        if (i < end) {                                         \
+            const int m = end - i;                             \
+            piece = R(sum)(piece, term);                       \
+        }                                                      \
+        if ((n) <= PIECE) return (double)R(sum_across)(piece); \
+        R(add_piece)(&total, piece);                           \
+    }                                                          \
+    return sum_across_double_lanes(&total)
+
+enum { DOUBLE_VECTORS = LANES * sizeof(double) / VECTOR_BYTES };
+typedef struct double_lanes {
+    vector_double of[DOUBLE_VECTORS];
+} double_lanes;
+
+typedef float half_vector __attribute__((vector_size(VECTOR_BYTES / 2)));
+
+FORCE_INLINE void add_piece_float(double_lanes *total, lanes_float piece) {
+    float lane[LANES];
+    set_float(lane, piece);
+    _Pragma("GCC unroll 8") for (int v = 0; v < DOUBLE_VECTORS; v++) {
+        half_vector half;
+        memcpy(&half, lane + v * (LANES / DOUBLE_VECTORS), sizeof half);
+        total->of[v] += __builtin_convertvector(half, vector_double);
+    }
+}
+
+static inline double sum_across_double_lanes(const double_lanes *total) {
+    double lane[LANES];
+    memcpy(lane, total, sizeof lane);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++) lane[k] += lane[k + half];
+    return lane[0];
+}
+#else
+FORCE_INLINE void add_piece_double(double_lanes *total, lanes_double piece) {
+    _Pragma("GCC unroll 8") for (int v = 0; v < DOUBLE_VECTORS; v++) total->of[v] += piece.of[v];
+}
+#endif

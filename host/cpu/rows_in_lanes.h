@@ -1,0 +1,168 @@
+/* Several rows at once, one per lane: lane l of element c is x[c * LANES + l], so that what is reduced over a row is reduced vector by
+ * vector. For short rows, and for rows that lie side by side. Every row gets the bits that it would get alone (row_state.h): what is
+ * summed up there in lanes is summed up here in the same order. Included once per REAL. */
+#include "row.h"
+#include "threads.h"
+#include "transpose.h"
+
+#ifndef FOR_EACH_LANE
+#define FOR_EACH_LANE for (int lane = 0; lane < LANES; lane++)
+typedef struct row_flags {
+    bool of[LANES];
+} row_flags;
+#endif
+
+/* A number for each row. */
+typedef struct R(per_row) {
+    REAL of[LANES];
+} R(per_row);
+
+/* Rows [row, row + count) of a call; the lanes behind them hold zeros. */
+typedef struct R(row_group) {
+    int64_t row;
+    int count, cols;
+    REAL *room; /* for cols * LANES elements */
+} R(row_group);
+
+/* x: room for three times cols * LANES elements; beyond, the room of the group. */
+enum { R(GROUP_ROOM) = 4 * SMX_CPU_BLOCK };
+
+static inline R(row_group) R(group_from)(const smx_call *call, int64_t row, REAL *x) {
+    const int64_t left = call->rows - row;
+    return (R(row_group)){row, left < LANES ? (int)left : LANES, (int)call->cols, x + 3 * SMX_CPU_BLOCK};
+}
+
+static inline bool R(takes_groups)(const smx_call *call) {
+    const smxLayout_t *in = &call->in.layout;
+    const bool side_by_side = in->inner >= LANES || (in->inner == 1 && in->outerStride == 1);
+    if (call->in.offsets != NULL) return false;
+    return call->cols <= SMX_CPU_GROUP_COLS || (call->strided && side_by_side && call->cols * LANES <= SMX_CPU_BLOCK);
+}
+
+/* ---- elements ---- */
+
+static inline bool R(lie_side_by_side)(const smxLayout_t *l, const R(row_group) * g) {
+    return g->count > 1 && distance_of_rows(l, g->row, g->count) == 1;
+}
+
+/* One row behind the other, without a gap. */
+static inline bool R(are_dense)(const smxLayout_t *l, const R(row_group) * g) {
+    return l->colStride == 1 && (g->count == 1 || distance_of_rows(l, g->row, g->count) == g->cols);
+}
+
+static inline void R(load_group)(const smx_operand *o, const R(row_group) * g, REAL *x) {
+    const smxLayout_t *l = &o->layout;
+    if (g->count < LANES) memset(x, 0, (size_t)(g->cols * LANES) * sizeof *x);
+    if (R(lie_side_by_side)(l, g)) {
+        const int64_t at = row_offset(l, g->row);
+        for (int c = 0; c < g->cols; c++) R(read_piece)(o, at + c * l->colStride, g->count, x + c * LANES);
+        return;
+    }
+    const REAL *from = g->room;
+    if (R(are_dense)(l, g))
+        from = R(view)(o, g->row, 0, g->count * g->cols, g->room);
+    else
+        for (int k = 0; k < g->count; k++) R(load)(o, g->row + k, 0, g->cols, g->room + k * g->cols);
+    R(rows_to_lanes)(from, g->count, g->cols, x);
+}
+
+static inline void R(store_group)(const smx_operand *o, const R(row_group) * g, const REAL *x, bool streams) {
+    const smxLayout_t *l = &o->layout;
+    if (R(lie_side_by_side)(l, g)) {
+        const int64_t at = row_offset(l, g->row);
+        for (int c = 0; c < g->cols; c++) R(write_piece)(o, at + c * l->colStride, g->count, x + c * LANES, streams);
+        return;
+    }
+    const bool dense = R(are_dense)(l, g);
+    REAL *const to = dense ? R(place)(o, g->row, 0, g->room, streams) : g->room;
+    R(lanes_to_rows)(x, g->count, g->cols, to);
+    if (dense)
+        R(put)(o, g->row, 0, g->count * g->cols, to, g->room, streams);
+    else
+        for (int k = 0; k < g->count; k++) R(store)(o, g->row + k, 0, g->cols, to + k * g->cols, streams);
+}
+
+/* ---- reductions ---- */
+
+static inline R(lanes) R(max_of_group)(const REAL *x, int cols) {
+    R(lanes) max = R(all)((REAL)-INFINITY);
+    for (int c = 0; c < cols; c++) max = R(larger)(R(get)(x + c * LANES), max);
+    return max;
+}
+
+/* What SUM_OF() has in the lanes of a piece is a vector each here: part[k] holds the lanes k of all rows. */
+static inline int R(parts_of_piece)(const REAL *x, int cols, R(lanes) * part) {
+    const int parts = cols < LANES ? cols : LANES;
+    for (int c = 0; c < parts; c++) part[c] = R(sum)(R(all)(0), R(get)(x + c * LANES));
+    for (int c = parts; c < cols; c++) part[c % LANES] = R(sum)(part[c % LANES], R(get)(x + c * LANES));
+    return parts;
+}
+
+static inline R(per_row) R(sums_of_long_rows)(const REAL *x, int cols) {
+    R(lanes) part[LANES];
+    double_lanes total[LANES] = {{{{0}}}};
+    R(per_row) sums;
+    for (int from = 0; from < cols; from += PIECE) {
+        const int parts = R(parts_of_piece)(x + from * LANES, cols - from < PIECE ? cols - from : PIECE, part);
+        for (int k = 0; k < parts; k++) R(add_piece)(&total[k], part[k]);
+    }
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; k++)
+            for (int v = 0; v < DOUBLE_VECTORS; v++) total[k].of[v] += total[k + half].of[v];
+    double rounded[LANES];
+    memcpy(rounded, &total[0], sizeof rounded);
+    FOR_EACH_LANE sums.of[lane] = (REAL)rounded[lane];
+    return sums;
+}
+
+static inline R(per_row) R(sums_of_group)(const REAL *x, int cols) {
+    if (cols > PIECE) return R(sums_of_long_rows)(x, cols);
+    R(lanes) part[LANES];
+    R(per_row) sums = {{0}};
+    const int parts = R(parts_of_piece)(x, cols, part);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int k = 0; k < half && k + half < parts; k++) part[k] = R(sum)(part[k], part[k + half]);
+    if (parts > 0) R(set)(sums.of, part[0]);
+    return sums;
+}
+
+/* ---- distributions ---- */
+
+typedef struct R(distributions) {
+    R(per_row) reference, sum, normalizer, ln_sum, lse;
+} R(distributions);
+
+/* Which rows hold a NaN: their max says nothing of it. */
+static inline row_flags R(nan_of_group)(const REAL *x, int cols) {
+    row_flags found = {{false}};
+    for (int c = 0; c < cols; c++)
+        for (int lane = 0; lane < LANES; lane++) found.of[lane] |= isnan(x[c * LANES + lane]);
+    return found;
+}
+
+/* x becomes the exponentials. */
+static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale) {
+    R(distributions) d;
+    R(per_row) max;
+    row_flags nan = {{false}};
+    bool infinite = false;
+    R(set)(max.of, R(max_of_group)(x, cols));
+    FOR_EACH_LANE {
+        d.reference.of[lane] = R(reference)(max.of[lane]);
+        infinite |= max.of[lane] == (REAL)INFINITY;
+    }
+    if (infinite) nan = R(nan_of_group)(x, cols);
+
+    const R(lanes) reference = R(get)(d.reference.of);
+    const REAL factor = R(factor)(scale);
+    for (int c = 0; c < cols; c++) R(set)(x + c * LANES, R(exponentials_below)(R(get)(x + c * LANES), reference, factor));
+    d.sum = R(sums_of_group)(x, cols);
+    FOR_EACH_LANE {
+        if (max.of[lane] == (REAL)INFINITY) d.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
+        const R(distribution) own = R(distribution_of)((R(row_state)){max.of[lane], d.sum.of[lane]}, scale);
+        d.normalizer.of[lane] = own.normalizer;
+        d.ln_sum.of[lane] = own.ln_sum;
+        d.lse.of[lane] = own.lse;
+    }
+    return d;
+}

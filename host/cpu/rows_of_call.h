@@ -1,0 +1,40 @@
+/* Where the rows of an operand lie, and what a row of a ragged call is. */
+#ifndef SMX_CPU_ROWS_OF_CALL_H
+#define SMX_CPU_ROWS_OF_CALL_H
+
+#include "../internal.h"
+
+static inline int64_t row_offset(const smxLayout_t *l, int64_t row) { return row / l->inner * l->outerStride + row % l->inner; }
+
+/* How far apart, in elements, `rows` rows from this one on lie; -1 if not equally far. */
+static inline int64_t distance_of_rows(const smxLayout_t *l, int64_t row, int rows) {
+    if (l->inner == 1) return l->outerStride;
+    return row % l->inner + rows <= l->inner ? 1 : -1;
+}
+
+/* A ragged row is the only row of a call of its own. One whose offsets cannot be right has no elements. */
+static inline void move_to_row(smx_operand *o, int64_t row) {
+    if (o->data == NULL) return;
+    o->data = (char *)o->data + o->offsets[row] * (int64_t)smx_type_bytes(o->layout.type);
+    o->layout.outerStride = 0; /* whatever its number */
+}
+
+static inline int64_t cols_of_row(const smx_call *call, int64_t row) {
+    const int64_t *offsets = call->in.offsets;
+    if (offsets == NULL) return call->cols;
+    const int64_t own = offsets[row + 1] - offsets[row];
+    return own >= 0 && own <= call->cols ? own : 0;
+}
+
+static inline const smx_call *call_of_row(const smx_call *call, int64_t row, smx_call *own) {
+    if (call->in.offsets == NULL) return call;
+    *own = *call;
+    own->cols = cols_of_row(call, row);
+    if (own->cols == 0) return own;
+    move_to_row(&own->in, row);
+    move_to_row(&own->second, row);
+    move_to_row(&own->out, row);
+    return own;
+}
+
+#endif

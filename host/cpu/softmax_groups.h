@@ -1,0 +1,72 @@
+/* Softmax, log-softmax, their gradients and logsumexp of several rows at once. Included once per REAL. */
+#include "rows_in_lanes.h"
+
+static void R(softmax_group)(const smx_call *call, const R(row_group) * g, REAL *x) {
+    R(load_group)(&call->in, g, x);
+    R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale);
+    FOR_EACH_LANE
+    if (d.sum.of[lane] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.normalizer.of[lane] = 0;
+    const R(lanes) normalizer = R(get)(d.normalizer.of);
+    for (int c = 0; c < g->cols; c++) R(set)(x + c * LANES, R(product)(R(get)(x + c * LANES), normalizer));
+    R(store_group)(&call->out, g, x, smx_cpu_streams(call));
+}
+
+/* scale * (x - reference) - ln_sum */
+static void R(log_softmax_group)(const smx_call *call, const R(row_group) * g, REAL *x) {
+    REAL *const e = x + g->cols * LANES;
+    R(load_group)(&call->in, g, x);
+    memcpy(e, x, (size_t)(g->cols * LANES) * sizeof *e);
+    R(distributions) d = R(distributions_of_group)(e, g->cols, (REAL)call->scale);
+    FOR_EACH_LANE
+    if (d.sum.of[lane] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.ln_sum.of[lane] = 0; /* leaves -inf */
+    const R(lanes) scale = R(all)((REAL)call->scale), reference = R(get)(d.reference.of), ln_sum = R(get)(d.ln_sum.of);
+    for (int c = 0; c < g->cols; c++) {
+        const R(lanes) distance = R(difference)(R(get)(x + c * LANES), reference);
+        R(set)(x + c * LANES, R(difference)(R(product)(scale, distance), ln_sum));
+    }
+    R(store_group)(&call->out, g, x, smx_cpu_streams(call));
+}
+
+static void R(log_sum_exp_group)(const smx_call *call, const R(row_group) * g, REAL *x) {
+    R(load_group)(&call->in, g, x);
+    const R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale);
+    memcpy((REAL *)call->lse + g->row, d.lse.of, (size_t)g->count * sizeof *d.lse.of);
+}
+
+/* scale * y * (dy - sum y dy) */
+static void R(softmax_backward_group)(const smx_call *call, const R(row_group) * g, REAL *y) {
+    REAL *const dy = y + g->cols * LANES, *const products = dy + g->cols * LANES;
+    R(load_group)(&call->in, g, y);
+    R(load_group)(&call->second, g, dy);
+    for (int i = 0; i < g->cols * LANES; i += LANES) R(set)(products + i, R(product)(R(get)(y + i), R(get)(dy + i)));
+    const R(per_row) dots = R(sums_of_group)(products, g->cols);
+    const R(lanes) scale = R(all)((REAL)call->scale), dot = R(get)(dots.of);
+    for (int i = 0; i < g->cols * LANES; i += LANES)
+        R(set)(dy + i, R(product)(R(product)(scale, R(get)(y + i)), R(difference)(R(get)(dy + i), dot)));
+    R(store_group)(&call->out, g, dy, smx_cpu_streams(call));
+}
+
+/* scale * (dy - exp(y) * sum dy) */
+static void R(log_softmax_backward_group)(const smx_call *call, const R(row_group) * g, REAL *y) {
+    REAL *const dy = y + g->cols * LANES;
+    R(load_group)(&call->in, g, y);
+    R(load_group)(&call->second, g, dy);
+    const R(per_row) totals = R(sums_of_group)(dy, g->cols);
+    const REAL scale = (REAL)call->scale;
+    for (int c = 0; c < g->cols; c++)
+        for (int lane = 0, i = c * LANES; lane < LANES; lane++, i++)
+            dy[i] = scale * (dy[i] - R(exponential)(y[i], 0, R(factor)(1)) * totals.of[lane]);
+    R(store_group)(&call->out, g, dy, smx_cpu_streams(call));
+}
+
+typedef void R(softmax_group_function)(const smx_call *call, const R(row_group) * g, REAL *x);
+
+static R(softmax_group_function) * R(softmax_group_of)(smxOp_t op) {
+    switch (op) {
+    case SMX_OP_SOFTMAX_FORWARD: return R(softmax_group);
+    case SMX_OP_LOG_SOFTMAX_FORWARD: return R(log_softmax_group);
+    case SMX_OP_LOG_SUM_EXP: return R(log_sum_exp_group);
+    case SMX_OP_SOFTMAX_BACKWARD: return R(softmax_backward_group);
+    default: return R(log_softmax_backward_group);
+    }
+}

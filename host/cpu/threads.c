@@ -1,0 +1,30 @@
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "threads.h"
+
+#ifdef _OPENMP
+static int threads_for(const smx_call *call) {
+    const int64_t wanted = call->rows * call->cols / SMX_CPU_ELEMENTS_PER_THREAD;
+    const int most = omp_get_max_threads();
+    return wanted < most ? (int)wanted : most;
+}
+#endif
+
+void smx_cpu_in_threads(const smx_call *call, int64_t step, smx_cpu_part *part, const void *context) {
+#ifdef _OPENMP
+    const int threads = threads_for(call);
+    if (threads > 1) {
+#pragma omp parallel num_threads(threads)
+        {
+            const int64_t steps = (call->rows + step - 1) / step, team = omp_get_num_threads(), own = omp_get_thread_num();
+            const int64_t begin = steps * own / team * step, end = steps * (own + 1) / team * step;
+            part(context, begin, end < call->rows ? end : call->rows);
+        }
+        return;
+    }
+#endif
+    (void)step;
+    part(context, 0, call->rows);
+}

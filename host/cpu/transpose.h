@@ -1,0 +1,78 @@
+/* Between rows one behind the other, cols elements each, and lanes: an element of every row side by side. Included once per REAL. */
+#include "real.h"
+
+#ifndef SMX_CPU_TRANSPOSE
+#define SMX_CPU_TRANSPOSE
+static inline void rows_to_lanes_double(const double *rows, int count, int cols, double *x) {
+    for (int k = 0; k < count; k++)
+        for (int c = 0; c < cols; c++) x[c * LANES + k] = rows[k * cols + c];
+}
+
+static inline void lanes_to_rows_double(const double *x, int count, int cols, double *rows) {
+    for (int k = 0; k < count; k++)
+        for (int c = 0; c < cols; c++) rows[k * cols + c] = x[c * LANES + k];
+}
+
+enum { TILE = VECTOR_BYTES / sizeof(float) };
+
+/* The first, and the second, halves of two vectors, an element from each in turn. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define HAS_ZIP 1
+#if VECTOR_BYTES == 64
+#define ZIP_FIRST(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define ZIP_SECOND(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif VECTOR_BYTES == 32
+#define ZIP_FIRST(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define ZIP_SECOND(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#else
+#define ZIP_FIRST(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define ZIP_SECOND(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+#endif
+#endif
+
+#ifdef HAS_ZIP
+/* TILE rows of TILE elements, `from_apart` elements from row to row, become columns. Zipping the first half of the rows with the second,
+ * once for each power of two in TILE, does that. */
+static inline void transpose_tile(const float *from, int from_apart, float *to, int to_apart) {
+    vector_float v[TILE], w[TILE];
+    _Pragma("GCC unroll 16") for (int i = 0; i < TILE; i++) memcpy(&v[i], from + i * from_apart, sizeof v[i]);
+    _Pragma("GCC unroll 4") for (int zipped = 1; zipped < TILE; zipped *= 2) {
+        _Pragma("GCC unroll 8") for (int i = 0; i < TILE / 2; i++) {
+            w[2 * i] = ZIP_FIRST(v[i], v[i + TILE / 2]);
+            w[2 * i + 1] = ZIP_SECOND(v[i], v[i + TILE / 2]);
+        }
+        _Pragma("GCC unroll 16") for (int i = 0; i < TILE; i++) v[i] = w[i];
+    }
+    _Pragma("GCC unroll 16") for (int i = 0; i < TILE; i++) memcpy(to + i * to_apart, &v[i], sizeof v[i]);
+}
+#endif
+
+/* Where the tile of columns after c begins: the last one ends where the row ends, and does some of them again. */
+static inline int next_tile(int c, int cols) { return c + TILE < cols && c + 2 * TILE > cols ? cols - TILE : c + TILE; }
+
+static inline void rows_to_lanes_float(const float *rows, int count, int cols, float *x) {
+#ifdef HAS_ZIP
+    if (count == LANES && cols >= TILE) {
+        for (int k = 0; k < LANES; k += TILE)
+            for (int c = 0; c < cols; c = next_tile(c, cols)) transpose_tile(rows + k * cols + c, cols, x + c * LANES + k, LANES);
+        return;
+    }
+#endif
+    for (int k = 0; k < count; k++)
+        for (int c = 0; c < cols; c++) x[c * LANES + k] = rows[k * cols + c];
+}
+
+static inline void lanes_to_rows_float(const float *x, int count, int cols, float *rows) {
+#ifdef HAS_ZIP
+    if (count == LANES && cols >= TILE) {
+        for (int k = 0; k < LANES; k += TILE)
+            for (int c = 0; c < cols; c = next_tile(c, cols)) transpose_tile(x + c * LANES + k, LANES, rows + k * cols + c, cols);
+        return;
+    }
+#endif
+    for (int k = 0; k < count; k++)
+        for (int c = 0; c < cols; c++) rows[k * cols + c] = x[c * LANES + k];
+}
+#endif

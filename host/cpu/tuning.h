@@ -1,0 +1,34 @@
+/* Every number that decides how the CPU backend goes about a call, in one place. profiling/run --cpu shows what they are worth. */
+#ifndef SMX_CPU_TUNING_H
+#define SMX_CPU_TUNING_H
+
+#include "../internal.h"
+
+enum {
+    /* Of a row, this much is held between passes: half of a first-level cache. Longer rows are read twice. */
+    SMX_CPU_BLOCK_BYTES = 16 << 10,
+
+    /* Rows up to so long are taken in groups, one per lane: reductions need no steps across a vector then. Rows that
+     * lie side by side are, as long as so many of them fill no more than a block. */
+    SMX_CPU_GROUP_COLS = 64,
+
+    /* A thread pays from so many elements on. */
+    SMX_CPU_ELEMENTS_PER_THREAD = 8 << 10,
+
+    /* Results of so many bytes do not stay in a cache: they go past it, which spares reading the lines that are overwritten. */
+    SMX_CPU_STREAM_BYTES = 16 << 20,
+
+    /* Elements that are converted at a time. */
+    SMX_CPU_PIECE = 256,
+
+    /* Rows are fetched this far ahead. */
+    SMX_CPU_PREFETCH_BYTES = 1 << 10
+};
+
+/* In place the lines have been read anyway. */
+static inline bool smx_cpu_streams(const smx_call *call) {
+    return call->rows * call->cols * (int64_t)smx_type_bytes(call->out.layout.type) >= SMX_CPU_STREAM_BYTES &&
+           call->out.data != call->in.data && call->out.data != call->second.data;
+}
+
+#endif
