@@ -12,11 +12,14 @@
 
 enum { CACHE_LINE = 64 };
 
-/* Before `bytes` from here on are read: those as many further on are asked for. */
-static inline void prefetch_ahead(const void *from, size_t bytes) {
-    const char *ahead = (const char *)from + SMX_CPU_PREFETCH_BYTES;
-    for (size_t at = 0; at < bytes; at += CACHE_LINE) __builtin_prefetch(ahead + at);
-}
+/* Elements that will be read next, of `each` bytes. Asked for one by one while others are computed with, they are there in time: what
+ * the processor fetches ahead by itself does not reach from row to row. */
+typedef struct upcoming {
+    const char *at;
+    size_t each;
+} upcoming;
+
+static inline __attribute__((always_inline)) void fetch_upcoming(upcoming u, int i) { __builtin_prefetch(u.at + (size_t)i * u.each); }
 
 #if defined(__AVX512F__)
 #define STREAM_BYTES 64

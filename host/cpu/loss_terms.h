@@ -55,8 +55,8 @@ static inline double R(sum_of_distances)(const REAL *a, const REAL *u, int n, RE
     SUM_OF(n, R(distances)(a + i, u + i, m, reference));
 }
 
-static inline R(loss_sums) R(sums_of_block)(const REAL *u, const REAL *a, int n, REAL factor) {
-    const R(row_state) state = R(state_of_block)(u, n, factor);
+static inline R(loss_sums) R(sums_of_block)(const REAL *u, const REAL *a, int n, REAL factor, upcoming next) {
+    const R(row_state) state = R(state_of_block)(u, n, factor, next);
     return (R(loss_sums)){state, R(sum_of)(a, n), R(sum_of_distances)(a, u, n, R(reference)(state.max))};
 }
 
@@ -80,7 +80,7 @@ static inline R(loss_sums) R(sums_of_row)(const R(loss_rule) * l, int64_t row, R
         R(load)(&call->in, row, first, BLOCK_SIZE, u);
         R(cap)(call, u, BLOCK_SIZE);
         R(load_terms)(l, row, first, BLOCK_SIZE, a);
-        const R(loss_sums) block = R(sums_of_block)(u, a, BLOCK_SIZE, factor);
+        const R(loss_sums) block = R(sums_of_block)(u, a, BLOCK_SIZE, factor, R(after)(&call->in, row, first, BLOCK_SIZE));
         sums = first == 0 ? block : R(merge_sums)(sums, block, factor);
     }
     return sums;

@@ -9,9 +9,10 @@
 #define BLOCK_SIZE ((int)n_)
 #endif
 
-static inline R(row_state) R(state_of_block)(const REAL *x, int n, REAL factor) {
+static inline R(row_state) R(state_of_block)(const REAL *x, int n, REAL factor, upcoming next) {
     const REAL max = R(max_of)(x, n);
-    const double sum = max == (REAL)INFINITY ? (double)R(infinite_sum)(x, n) : R(sum_of_exponentials)(x, n, R(reference)(max), factor);
+    const double sum =
+        max == (REAL)INFINITY ? (double)R(infinite_sum)(x, n) : R(sum_of_exponentials)(x, n, R(reference)(max), factor, next);
     return (R(row_state)){max, (REAL)sum};
 }
 
@@ -20,7 +21,8 @@ static inline R(row_state) R(state_of_row)(const smx_call *call, int64_t row, RE
     const REAL factor = R(factor)((REAL)call->scale);
     R(row_state) state = R(empty_row)();
     FOR_EACH_BLOCK(call->cols) {
-        const R(row_state) block = R(state_of_block)(R(view)(&call->in, row, first, BLOCK_SIZE, room), BLOCK_SIZE, factor);
+        const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
+        const R(row_state) block = R(state_of_block)(R(view)(&call->in, row, first, BLOCK_SIZE, room), BLOCK_SIZE, factor, next);
         state = call->cols <= SMX_CPU_BLOCK ? block : R(merge)(state, block, factor);
     }
     return state;
@@ -36,7 +38,8 @@ static inline R(row_state) R(state_and_exponentials)(const smx_call *call, int64
         memset(e, 0, (size_t)n * sizeof *e);
         return state;
     }
-    return (R(row_state)){max, (REAL)R(exponentials)(x, n, R(reference)(max), R(factor)((REAL)call->scale), e)};
+    return (R(row_state)){max,
+                          (REAL)R(exponentials)(x, n, R(reference)(max), R(factor)((REAL)call->scale), R(after)(&call->in, row, 0, n), e)};
 }
 
 /* to = e * a * b, from the exponentials e if the row is this block, else from its elements again. */
@@ -51,6 +54,10 @@ static inline void R(scaled_exponentials)(const smx_call *call, int64_t row, int
     }
     const REAL *const x = R(view)(&call->in, row, first, n, e), factor = R(factor)((REAL)call->scale);
     const R(lanes) all = R(all)(reference);
-    for (; i + LANES <= n; i += LANES) R(set)(to + i, R(product)(R(product)(R(exponentials_of)(x + i, LANES, all, factor), all_a), all_b));
+    const upcoming next = R(after)(&call->in, row, first, n);
+    for (; i + LANES <= n; i += LANES) {
+        fetch_upcoming(next, i);
+        R(set)(to + i, R(product)(R(product)(R(exponentials_of)(x + i, LANES, all, factor), all_a), all_b));
+    }
     if (i < n) R(set_some)(to + i, n - i, R(product)(R(product)(R(exponentials_of)(x + i, n - i, all, factor), all_a), all_b));
 }

@@ -32,7 +32,6 @@ static inline void R(read_piece)(const smx_operand *o, int64_t at, int n, REAL *
     const void *data = (const char *)o->data + at * (int64_t)smx_type_bytes(o->layout.type);
     float floats[SMX_CPU_PIECE];
     float *const converted = sizeof(REAL) == sizeof(float) ? (float *)(void *)to : floats;
-    prefetch_ahead(data, (size_t)n * smx_type_bytes(o->layout.type));
     switch (o->layout.type) {
     case SMX_R_32F:
         for (int j = 0; j < n; j++) to[j] = (REAL)((const float *)data)[j];
@@ -96,6 +95,12 @@ static inline void R(store)(const smx_operand *o, int64_t row, int64_t first, in
     const uintptr_t bytes = smx_type_bytes(o->layout.type), begin = (uintptr_t)o->data / bytes + (uintptr_t)at;
     for (int done = 0, size = SMX_CPU_PIECE - (int)(begin % (CACHE_LINE / bytes)); done < n; done += size, size = SMX_CPU_PIECE)
         R(write_piece)(o, at + done, n - done < size ? n - done : size, from + done, streams);
+}
+
+/* What will be read next: the elements behind these, of the row or of the next rows. */
+static inline upcoming R(after)(const smx_operand *o, int64_t row, int64_t first, int n) {
+    const int64_t each = (int64_t)smx_type_bytes(o->layout.type), ahead = n * each > SMX_CPU_FETCH_BYTES ? n * each : SMX_CPU_FETCH_BYTES;
+    return (upcoming){(const char *)o->data + (row_offset(&o->layout, row) + first) * each + ahead, (size_t)each};
 }
 
 /* To be read only: where they lie if they can be taken from there, else in the given room. */

@@ -6,6 +6,7 @@
  *   max   if that is finite. Differences are exact near the max, so elements of any magnitude are told apart as well as their
  *         type can, also in rows of nothing but the most negative float;
  *   0     if the max is -inf (every exponential and the sum are 0) or +inf (the sum is +inf, or NaN if there is a NaN). */
+#include "cache.h"
 #include "lanes.h"
 
 typedef struct R(row_state) {
@@ -63,15 +64,16 @@ FORCE_INLINE R(lanes) R(kept)(REAL *e, int m, R(lanes) value) {
     return value;
 }
 
-static inline double R(sum_of_exponentials)(const REAL *x, int n, REAL max, REAL factor) {
+/* next: what to fetch meanwhile, as many elements */
+static inline double R(sum_of_exponentials)(const REAL *x, int n, REAL max, REAL factor, upcoming next) {
     const R(lanes) reference = R(all)(max);
-    SUM_OF(n, R(exponentials_of)(x + i, m, reference, factor));
+    SUM_OF(n, (fetch_upcoming(next, i), R(exponentials_of)(x + i, m, reference, factor)));
 }
 
 /* The same, and the exponentials themselves, which may replace x. */
-static inline double R(exponentials)(const REAL *x, int n, REAL max, REAL factor, REAL *e) {
+static inline double R(exponentials)(const REAL *x, int n, REAL max, REAL factor, upcoming next, REAL *e) {
     const R(lanes) reference = R(all)(max);
-    SUM_OF(n, R(kept)(e + i, m, R(exponentials_of)(x + i, m, reference, factor)));
+    SUM_OF(n, (fetch_upcoming(next, i), R(kept)(e + i, m, R(exponentials_of)(x + i, m, reference, factor))));
 }
 
 /* The sum of a row whose max is +inf: that, unless there is a NaN. */

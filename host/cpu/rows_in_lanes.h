@@ -82,6 +82,9 @@ static inline void R(store_group)(const smx_operand *o, const R(row_group) * g, 
         for (int k = 0; k < g->count; k++) R(store)(o, g->row + k, 0, g->cols, to + k * g->cols, streams);
 }
 
+/* What will be read next: the elements of the next groups. */
+static inline upcoming R(after_group)(const smx_operand *o, const R(row_group) * g) { return R(after)(o, g->row, 0, g->count * g->cols); }
+
 /* ---- reductions ---- */
 
 static inline R(lanes) R(max_of_group)(const REAL *x, int cols) {
@@ -141,7 +144,7 @@ static inline row_flags R(nan_of_group)(const REAL *x, int cols) {
 }
 
 /* x becomes the exponentials. */
-static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale) {
+static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale, upcoming next) {
     R(distributions) d;
     R(per_row) max;
     row_flags nan = {{false}};
@@ -155,7 +158,10 @@ static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL
 
     const R(lanes) reference = R(get)(d.reference.of);
     const REAL factor = R(factor)(scale);
-    for (int c = 0; c < cols; c++) R(set)(x + c * LANES, R(exponentials_below)(R(get)(x + c * LANES), reference, factor));
+    for (int c = 0; c < cols; c++) {
+        fetch_upcoming(next, c * LANES);
+        R(set)(x + c * LANES, R(exponentials_below)(R(get)(x + c * LANES), reference, factor));
+    }
     d.sum = R(sums_of_group)(x, cols);
     FOR_EACH_LANE {
         if (max.of[lane] == (REAL)INFINITY) d.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;

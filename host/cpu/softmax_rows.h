@@ -35,6 +35,18 @@ static void R(log_sum_exp_row)(const smx_call *call, int64_t row) {
     ((REAL *)call->lse)[row] = R(distribution_of)(state, (REAL)call->scale).lse;
 }
 
+static inline void R(softmax_gradient)(const REAL *y, const REAL *dy, int n, REAL scale, REAL dot, upcoming next_y, upcoming next_dy,
+                                       REAL *dx) {
+    const R(lanes) all_scale = R(all)(scale), all_dot = R(all)(dot);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        fetch_upcoming(next_y, i);
+        fetch_upcoming(next_dy, i);
+        R(set)(dx + i, R(product)(R(product)(all_scale, R(get)(y + i)), R(difference)(R(get)(dy + i), all_dot)));
+    }
+    for (; i < n; i++) dx[i] = scale * y[i] * (dy[i] - dot);
+}
+
 /* dx = scale * y * (dy - sum y dy) */
 static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
     REAL room_y[SMX_CPU_BLOCK], room_dy[SMX_CPU_BLOCK];
@@ -49,8 +61,8 @@ static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
         const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
         const REAL *const dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
         REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
-#pragma omp simd
-        for (int j = 0; j < BLOCK_SIZE; j++) dx[j] = scale * y[j] * (dy[j] - dot);
+        R(softmax_gradient)
+        (y, dy, BLOCK_SIZE, scale, dot, R(after)(&call->in, row, first, BLOCK_SIZE), R(after)(&call->second, row, first, BLOCK_SIZE), dx);
         R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
     }
 }

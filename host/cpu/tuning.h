@@ -21,8 +21,8 @@ enum {
     /* Elements that are converted at a time. */
     SMX_CPU_PIECE = 256,
 
-    /* Rows are fetched this far ahead. */
-    SMX_CPU_PREFETCH_BYTES = 1 << 10
+    /* Elements are asked for at least so far before they are needed. */
+    SMX_CPU_FETCH_BYTES = 2 << 10,
 };
 
 /* In place the lines have been read anyway. */
