@@ -33,5 +33,6 @@ Suite *suite_graphs(void);
 Suite *suite_host_batch(void);
 Suite *suite_ragged(void);
 Suite *suite_memory(void);
+Suite *suite_row_paths(void);
 
 #endif

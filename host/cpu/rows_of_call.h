@@ -4,7 +4,10 @@
 
 #include "../internal.h"
 
-static inline int64_t row_offset(const smxLayout_t *l, int64_t row) { return row / l->inner * l->outerStride + row % l->inner; }
+static inline int64_t row_offset(const smxLayout_t *l, int64_t row) {
+    if (l->inner == 1) return row * l->outerStride; /* the divisions cost as much as some rows */
+    return row / l->inner * l->outerStride + row % l->inner;
+}
 
 /* How far apart, in elements, `rows` rows from this one on lie; -1 if not equally far. */
 static inline int64_t distance_of_rows(const smxLayout_t *l, int64_t row, int rows) {

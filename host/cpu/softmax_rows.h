@@ -50,20 +50,38 @@ static inline void R(softmax_gradient)(const REAL *y, const REAL *dy, int n, REA
 /* dx = scale * y * (dy - sum y dy) */
 static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
     REAL room_y[SMX_CPU_BLOCK], room_dy[SMX_CPU_BLOCK];
+    const REAL *y = room_y, *dy = room_dy;
     double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
-        const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
-        sum += R(dot_product)(y, R(view)(&call->second, row, first, BLOCK_SIZE, room_dy), BLOCK_SIZE);
+        y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
+        dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
+        sum += R(dot_product)(y, dy, BLOCK_SIZE);
     }
-    const REAL dot = (REAL)sum, scale = (REAL)call->scale;
     const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
-        const REAL *const dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
+        if (call->cols > SMX_CPU_BLOCK) {
+            y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
+            dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
+        }
         REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
         R(softmax_gradient)
-        (y, dy, BLOCK_SIZE, scale, dot, R(after)(&call->in, row, first, BLOCK_SIZE), R(after)(&call->second, row, first, BLOCK_SIZE), dx);
+        (y, dy, BLOCK_SIZE, (REAL)call->scale, (REAL)sum, R(after)(&call->in, row, first, BLOCK_SIZE),
+         R(after)(&call->second, row, first, BLOCK_SIZE), dx);
         R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
+    }
+}
+
+static inline void R(log_softmax_gradient)(const REAL *y, const REAL *dy, int n, REAL scale, REAL total, upcoming next_y, upcoming next_dy,
+                                           REAL *dx) {
+    const REAL factor = R(factor)(1);
+    for (int from = 0; from < n; from += PIECE) {
+        const int end = n - from < PIECE ? n : from + PIECE;
+        for (int i = from; i < end; i += LANES) {
+            fetch_upcoming(next_y, i);
+            fetch_upcoming(next_dy, i);
+        }
+#pragma omp simd
+        for (int j = from; j < end; j++) dx[j] = scale * (dy[j] - R(exponential)(y[j], 0, factor) * total);
     }
 }
 
@@ -72,14 +90,14 @@ static void R(log_softmax_backward_row)(const smx_call *call, int64_t row) {
     REAL room_y[SMX_CPU_BLOCK], room_dy[SMX_CPU_BLOCK];
     double sum = 0;
     FOR_EACH_BLOCK(call->cols) sum += R(sum_of)(R(view)(&call->second, row, first, BLOCK_SIZE, room_dy), BLOCK_SIZE);
-    const REAL total = (REAL)sum, scale = (REAL)call->scale;
     const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
         const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
         const REAL *const dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
         REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
-#pragma omp simd
-        for (int j = 0; j < BLOCK_SIZE; j++) dx[j] = scale * (dy[j] - R(exponential)(y[j], 0, R(factor)(1)) * total);
+        R(log_softmax_gradient)
+        (y, dy, BLOCK_SIZE, (REAL)call->scale, (REAL)sum, R(after)(&call->in, row, first, BLOCK_SIZE),
+         R(after)(&call->second, row, first, BLOCK_SIZE), dx);
         R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
     }
 }

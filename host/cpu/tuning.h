@@ -11,6 +11,7 @@ enum {
     /* Rows up to so long are taken in groups, one per lane: reductions need no steps across a vector then. Rows that
      * lie side by side are, as long as so many of them fill no more than a block. */
     SMX_CPU_GROUP_COLS = 64,
+    SMX_CPU_GROUP_COLS_OF_TWO = 32, /* where two operands have to be turned into lanes */
 
     /* A thread pays from so many elements on. */
     SMX_CPU_ELEMENTS_PER_THREAD = 8 << 10,
