@@ -32,7 +32,8 @@ static inline void R(store_group_gradients)(const R(loss_rule) * l, const R(row_
         factor.of[lane] = upstream * share;
         at_target.of[lane] = upstream * (e[target * LANES + lane] * normalizer->of[lane] * share - t->weight.of[lane]);
     }
-    for (int c = 0; c < g->cols; c++) FOR_EACH_LANE e[c * LANES + lane] = e[c * LANES + lane] * normalizer->of[lane] * factor.of[lane];
+    const R(lanes) all_normalizers = R(get)(normalizer->of), all_factors = R(get)(factor.of);
+    for (int c = 0; c < g->cols; c++) R(set)(e + c * LANES, R(product)(R(product)(R(get)(e + c * LANES), all_normalizers), all_factors));
     FOR_EACH_LANE {
         if (t->of[lane] >= 0 && l->divisor != 0) {
             e[t->of[lane] * LANES + lane] = at_target.of[lane];

@@ -24,7 +24,7 @@ static inline REAL R(plain_loss)(const smx_call *call, REAL a, REAL reference, R
     return a * (ln_sum + distance) + (REAL)R(z_term)(call, lse);
 }
 
-/* g * (p_j * share - [j = target] * a), with p_j = e_j * normalizer; target: where the target's would go, p_target its probability */
+/* g * (p_j * share - [j = target] * a), with p_j = e_j * normalizer: what is different of the target, if `at` is one of n columns */
 static inline void R(correct_target)(REAL *dx, int64_t at, int n, REAL p_target, REAL g, REAL share, REAL a) {
     if (at >= 0 && at < n) dx[at] = g * (p_target * share - a);
 }

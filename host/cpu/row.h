@@ -9,10 +9,16 @@
 #define BLOCK_SIZE ((int)n_)
 #endif
 
-static inline R(row_state) R(state_of_block)(const REAL *x, int n, REAL factor, upcoming next) {
-    const REAL max = R(max_of)(x, n);
+/* e: where the exponentials are kept, which may replace x; or NULL. If the max is +inf they are of no use, and zeros. */
+static inline R(row_state) R(state_of_block)(const REAL *x, int n, REAL factor, upcoming next, REAL *e) {
+    const REAL max = R(max_of)(x, n), reference = R(reference)(max);
+    if (max == (REAL)INFINITY) {
+        const R(row_state) state = {max, R(infinite_sum)(x, n)};
+        if (e != NULL) memset(e, 0, (size_t)n * sizeof *e);
+        return state;
+    }
     const double sum =
-        max == (REAL)INFINITY ? (double)R(infinite_sum)(x, n) : R(sum_of_exponentials)(x, n, R(reference)(max), factor, next);
+        e == NULL ? R(sum_of_exponentials)(x, n, reference, factor, next) : R(exponentials)(x, n, reference, factor, next, e);
     return (R(row_state)){max, (REAL)sum};
 }
 
@@ -22,7 +28,7 @@ static inline R(row_state) R(state_of_row)(const smx_call *call, int64_t row, RE
     R(row_state) state = R(empty_row)();
     FOR_EACH_BLOCK(call->cols) {
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
-        const R(row_state) block = R(state_of_block)(R(view)(&call->in, row, first, BLOCK_SIZE, room), BLOCK_SIZE, factor, next);
+        const R(row_state) block = R(state_of_block)(R(view)(&call->in, row, first, BLOCK_SIZE, room), BLOCK_SIZE, factor, next, NULL);
         state = call->cols <= SMX_CPU_BLOCK ? block : R(merge)(state, block, factor);
     }
     return state;
@@ -32,14 +38,8 @@ static inline R(row_state) R(state_of_row)(const smx_call *call, int64_t row, RE
 static inline R(row_state) R(state_and_exponentials)(const smx_call *call, int64_t row, REAL *e) {
     if (call->cols > SMX_CPU_BLOCK) return R(state_of_row)(call, row, e);
     const int n = (int)call->cols;
-    const REAL *const x = R(view)(&call->in, row, 0, n, e), max = R(max_of)(x, n);
-    if (max == (REAL)INFINITY) { /* no exponential will be of use */
-        const R(row_state) state = {max, R(infinite_sum)(x, n)};
-        memset(e, 0, (size_t)n * sizeof *e);
-        return state;
-    }
-    return (R(row_state)){max,
-                          (REAL)R(exponentials)(x, n, R(reference)(max), R(factor)((REAL)call->scale), R(after)(&call->in, row, 0, n), e)};
+    const REAL *const x = R(view)(&call->in, row, 0, n, e);
+    return R(state_of_block)(x, n, R(factor)((REAL)call->scale), R(after)(&call->in, row, 0, n), e);
 }
 
 /* to = e * a * b, from the exponentials e if the row is this block, else from its elements again. */

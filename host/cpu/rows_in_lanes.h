@@ -64,7 +64,7 @@ static inline void R(load_group)(const smx_operand *o, const R(row_group) * g, R
         from = R(view)(o, g->row, 0, g->count * g->cols, g->room);
     else
         for (int k = 0; k < g->count; k++) R(load)(o, g->row + k, 0, g->cols, g->room + k * g->cols);
-    R(rows_to_lanes)(from, g->count, g->cols, x);
+    R(transpose)(from, g->count, g->cols, g->cols, x, LANES);
 }
 
 static inline void R(store_group)(const smx_operand *o, const R(row_group) * g, const REAL *x, bool streams) {
@@ -76,7 +76,7 @@ static inline void R(store_group)(const smx_operand *o, const R(row_group) * g, 
     }
     const bool dense = R(are_dense)(l, g);
     REAL *const to = dense ? R(place)(o, g->row, 0, g->room, streams) : g->room;
-    R(lanes_to_rows)(x, g->count, g->cols, to);
+    R(transpose)(x, g->cols, g->count, LANES, to, g->cols);
     if (dense)
         R(put)(o, g->row, 0, g->count * g->cols, to, g->room, streams);
     else
@@ -139,8 +139,7 @@ typedef struct R(distributions) {
 /* Which rows hold a NaN: their max says nothing of it. */
 static inline row_flags R(nan_of_group)(const REAL *x, int cols) {
     row_flags found = {{false}};
-    for (int c = 0; c < cols; c++)
-        for (int lane = 0; lane < LANES; lane++) found.of[lane] |= isnan(x[c * LANES + lane]);
+    for (int c = 0; c < cols; c++) FOR_EACH_LANE found.of[lane] |= isnan(x[c * LANES + lane]);
     return found;
 }
 

@@ -64,9 +64,8 @@ static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
             dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
         }
         REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
-        R(softmax_gradient)
-        (y, dy, BLOCK_SIZE, (REAL)call->scale, (REAL)sum, R(after)(&call->in, row, first, BLOCK_SIZE),
-         R(after)(&call->second, row, first, BLOCK_SIZE), dx);
+        const upcoming next_y = R(after)(&call->in, row, first, BLOCK_SIZE), next_dy = R(after)(&call->second, row, first, BLOCK_SIZE);
+        R(softmax_gradient)(y, dy, BLOCK_SIZE, (REAL)call->scale, (REAL)sum, next_y, next_dy, dx);
         R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
     }
 }
@@ -95,9 +94,8 @@ static void R(log_softmax_backward_row)(const smx_call *call, int64_t row) {
         const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
         const REAL *const dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
         REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
-        R(log_softmax_gradient)
-        (y, dy, BLOCK_SIZE, (REAL)call->scale, (REAL)sum, R(after)(&call->in, row, first, BLOCK_SIZE),
-         R(after)(&call->second, row, first, BLOCK_SIZE), dx);
+        const upcoming next_y = R(after)(&call->in, row, first, BLOCK_SIZE), next_dy = R(after)(&call->second, row, first, BLOCK_SIZE);
+        R(log_softmax_gradient)(y, dy, BLOCK_SIZE, (REAL)call->scale, (REAL)sum, next_y, next_dy, dx);
         R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
     }
 }

@@ -1,18 +1,6 @@
-/* Between rows one behind the other, cols elements each, and lanes: an element of every row side by side. Included once per REAL. */
-#include "real.h"
-
+/* Matrices turned over: between rows one behind the other and lanes, an element of every row side by side. Needs lanes.h. */
 #ifndef SMX_CPU_TRANSPOSE
 #define SMX_CPU_TRANSPOSE
-static inline void rows_to_lanes_double(const double *rows, int count, int cols, double *x) {
-    for (int k = 0; k < count; k++)
-        for (int c = 0; c < cols; c++) x[c * LANES + k] = rows[k * cols + c];
-}
-
-static inline void lanes_to_rows_double(const double *x, int count, int cols, double *rows) {
-    for (int k = 0; k < count; k++)
-        for (int c = 0; c < cols; c++) rows[k * cols + c] = x[c * LANES + k];
-}
-
 enum { TILE = VECTOR_BYTES / sizeof(float) };
 
 /* The first, and the second, halves of two vectors, an element from each in turn. */
@@ -49,30 +37,25 @@ static inline void transpose_tile(const float *from, int from_apart, float *to, 
 }
 #endif
 
-/* Where the tile of columns after c begins: the last one ends where the row ends, and does some of them again. */
-static inline int next_tile(int c, int cols) { return c + TILE < cols && c + 2 * TILE > cols ? cols - TILE : c + TILE; }
+/* Where the tile after one at i begins: the last one ends with the matrix, and does some elements again. */
+static inline int next_tile(int i, int n) { return i + TILE < n && i + 2 * TILE > n ? n - TILE : i + TILE; }
 
-static inline void rows_to_lanes_float(const float *rows, int count, int cols, float *x) {
+/* `apart`: elements from a row to the next. */
+static inline void transpose_float(const float *from, int rows, int cols, int from_apart, float *to, int to_apart) {
 #ifdef HAS_ZIP
-    if (count == LANES && cols >= TILE) {
-        for (int k = 0; k < LANES; k += TILE)
-            for (int c = 0; c < cols; c = next_tile(c, cols)) transpose_tile(rows + k * cols + c, cols, x + c * LANES + k, LANES);
+    if (rows >= TILE && cols >= TILE) {
+        for (int k = 0; k < rows; k = next_tile(k, rows))
+            for (int c = 0; c < cols; c = next_tile(c, cols))
+                transpose_tile(from + k * from_apart + c, from_apart, to + c * to_apart + k, to_apart);
         return;
     }
 #endif
-    for (int k = 0; k < count; k++)
-        for (int c = 0; c < cols; c++) x[c * LANES + k] = rows[k * cols + c];
+    for (int k = 0; k < rows; k++)
+        for (int c = 0; c < cols; c++) to[c * to_apart + k] = from[k * from_apart + c];
 }
 
-static inline void lanes_to_rows_float(const float *x, int count, int cols, float *rows) {
-#ifdef HAS_ZIP
-    if (count == LANES && cols >= TILE) {
-        for (int k = 0; k < LANES; k += TILE)
-            for (int c = 0; c < cols; c = next_tile(c, cols)) transpose_tile(x + c * LANES + k, LANES, rows + k * cols + c, cols);
-        return;
-    }
-#endif
-    for (int k = 0; k < count; k++)
-        for (int c = 0; c < cols; c++) rows[k * cols + c] = x[c * LANES + k];
+static inline void transpose_double(const double *from, int rows, int cols, int from_apart, double *to, int to_apart) {
+    for (int k = 0; k < rows; k++)
+        for (int c = 0; c < cols; c++) to[c * to_apart + k] = from[k * from_apart + c];
 }
 #endif
