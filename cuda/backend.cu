@@ -152,6 +152,10 @@ smxStatus_t run_loss(const smx_call &call, smxStatus_t (*losses)(const smx_call 
 smxStatus_t cross_entropy(const smx_call *call) { return run_loss(*call, smx_cuda_row_losses, smx_cuda_row_loss_gradients); }
 smxStatus_t nll(const smx_call *call) { return run_loss(*call, smx_cuda_nll_losses, smx_cuda_nll_gradients); }
 
+smxStatus_t choose(const smx_call *call) {
+    return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: not on this backend yet", call->name);
+}
+
 // Problems without rows have at most a loss to write; the others share launches.
 smxStatus_t batch(const smx_call *calls, int64_t count, const smx_call **scratch, void *descriptions, size_t bytes) {
     int with_rows = 0;
@@ -187,6 +191,7 @@ extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,
                                              smx::softmax,
                                              smx::cross_entropy,
                                              smx::nll,
+                                             smx::choose,
                                              smx::batch,
                                              smx_describe_plan,
                                              &smx_cuda_transfer};

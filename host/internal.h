@@ -17,7 +17,9 @@ typedef enum smx_kernel {
     SMX_KERNEL_ROW_STREAM,    /* a block streams the row with the online update, twice if it writes */
     SMX_KERNEL_ROW_MAP,       /* no reduction: every element is mapped with numbers of its row */
     SMX_KERNEL_ROW_STRIDED,   /* elements of a row lie apart: a thread holds neighbouring rows side by side */
-    SMX_KERNEL_ROW_PICK       /* one element of every row: a thread per row */
+    SMX_KERNEL_ROW_PICK,      /* one element of every row: a thread per row */
+    SMX_KERNEL_ROW_SHARED,    /* several passes over a row, which stays in shared memory */
+    SMX_KERNEL_ROW_PASSES     /* several passes over a row, which is read again for each */
 } smx_kernel;
 
 typedef struct smx_plan_row {
@@ -30,6 +32,9 @@ typedef struct smx_plan_row {
 
 /* A thread keeps at most 64 words of its row in registers: more would spill. real_bytes: of the type computed with. */
 #define SMX_ROW_FITS_REGISTERS(elements_per_thread, real_bytes, operands) ((elements_per_thread) * (real_bytes) * (operands) <= 256)
+
+/* Shared memory of a block of the kind row_shared that holds other things than rows. */
+#define SMX_SHARED_TABLES_BYTES (8 << 10)
 
 typedef struct smx_plan {
     const smx_plan_row *row; /* NULL on the CPU */
@@ -47,6 +52,27 @@ typedef struct smx_operand {
     smxLayout_t layout;
     const int64_t *offsets; /* of ragged rows, memory of the backend; their layout is that of rows of maxCols elements. Else NULL */
 } smx_operand;
+
+/* Where the random bits of a draw come from (draw.h). */
+typedef struct smx_random {
+    uint64_t seed, offset;
+    const uint64_t *seed_offset, *row_seeds, *row_offsets, *row_keys; /* memory of the backend, or NULL */
+} smx_random;
+
+/* What argmax, top-k, sample and multinomial choose of every row, and what they write of it. */
+typedef struct smx_choice {
+    smxDataType_t index_type;
+    void *indices;
+    int64_t per_row;          /* how many are chosen */
+    float *probabilities;     /* top-k; else NULL */
+    float *log_probabilities; /* sample; may be NULL */
+    float temperature;
+    const float *temperatures; /* one per row, or NULL */
+    int64_t top_k;             /* 0: all */
+    float top_p, min_p;
+    bool from_probabilities, with_replacement; /* multinomial */
+    smx_random random;
+} smx_choice;
 
 typedef struct smx_call {
     const char *name; /* of the public function */
@@ -73,6 +99,8 @@ typedef struct smx_call {
     void *loss;
     void *lse;        /* written by forward calls, read by cross-entropy backward; may be NULL */
     void *row_losses; /* of a part of a batch: where its losses go, which are summed up later. NULL: this call sums them up */
+
+    smx_choice choice;
 
     smx_plan plan;
     void *workspace; /* at least smx_workspace_of_call() */
@@ -115,8 +143,9 @@ typedef struct smx_loss_workspace {
 } smx_loss_workspace;
 #define SMX_LOSS_PARTIALS 256
 smx_loss_workspace smx_loss_workspace_of(smxDataType_t type, int64_t rows);
-size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows); /* at most, whatever the options */
-size_t smx_workspace_of_call(const smx_call *call);                       /* what this call needs */
+size_t smx_drawn_bytes(int64_t cols); /* of the bits that tell which columns of a row have been drawn */
+size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows, int64_t cols); /* at most, whatever the options */
+size_t smx_workspace_of_call(const smx_call *call);                                     /* what this call needs */
 
 /* Picks the plan of a call; the message says what does not fit. */
 smxStatus_t smx_plan_call(smx_call *call);
@@ -170,6 +199,7 @@ typedef struct smx_backend {
     smxStatus_t (*softmax)(const smx_call *call);
     smxStatus_t (*cross_entropy)(const smx_call *call);
     smxStatus_t (*nll)(const smx_call *call);
+    smxStatus_t (*choose)(const smx_call *call); /* argmax, top-k, sample, multinomial */
     /* Calls of one operation with the same options, planned, with their workspaces. scratch: room for three times as many pointers;
      * descriptions: memory of the backend, SMX_BATCH_BYTES(count). */
     smxStatus_t (*batch)(const smx_call *calls, int64_t count, const smx_call **scratch, void *descriptions, size_t bytes);
@@ -190,6 +220,7 @@ struct smxContext {
     bool used;              /* has work been enqueued on the stream? */
     int device;             /* CUDA ordinal */
     int compute_capability; /* major * 10 + minor; 0 on the CPU */
+    size_t shared_bytes;    /* CUDA: the most shared memory of a block */
     const void *isa;        /* CPU: the instruction set in use */
     int pinned_plan;        /* index of the only plan row to use, or -1: for tests and measurements */
 

@@ -70,6 +70,40 @@ static void add_loss_options(line *l, const smx_call *call) {
     add_choice(l, "emptyMean", (unsigned)call->empty_mean, empty_means, 2);
 }
 
+static void add_random(line *l, const smx_random *random) {
+    add(l, ", seed %llu, offset %llu", (unsigned long long)random->seed, (unsigned long long)random->offset);
+    add_pointer(l, "deviceSeedOffset", random->seed_offset);
+    add_pointer(l, "deviceRowSeeds", random->row_seeds);
+    add_pointer(l, "deviceRowOffsets", random->row_offsets);
+    add_pointer(l, "deviceRowKeys", random->row_keys);
+}
+
+static void add_choice_of_rows(line *l, const smx_call *call) {
+    const smx_choice *c = &call->choice;
+    add_pointer(l, "indices", c->indices);
+    add(l, " %s", smx_type_name(c->index_type));
+    switch (call->op) {
+    case SMX_OP_TOP_K:
+        add(l, ", k %lld", (long long)c->per_row);
+        add_pointer(l, "probabilities", c->probabilities);
+        add_softmax_options(l, call);
+        break;
+    case SMX_OP_SAMPLE:
+        add_pointer(l, "logProbabilities", c->log_probabilities);
+        add(l, ", temperature %g", (double)c->temperature);
+        add_pointer(l, "deviceTemperature", c->temperatures);
+        add(l, ", topK %lld, topP %g, minP %g", (long long)c->top_k, (double)c->top_p, (double)c->min_p);
+        add_random(l, &c->random);
+        break;
+    case SMX_OP_MULTINOMIAL:
+        add(l, ", draws %lld, input %s, withReplacement %d, temperature %g", (long long)c->per_row,
+            c->from_probabilities ? "probabilities" : "logits", (int)c->with_replacement, (double)c->temperature);
+        add_random(l, &c->random);
+        break;
+    default: break; /* argmax has no options */
+    }
+}
+
 void smx_log_call(const smx_call *call) {
     static const char *const algorithms[] = {
         [SMX_ALGORITHM_AUTO] = "auto", [SMX_ALGORITHM_RESIDENT] = "resident", [SMX_ALGORITHM_ONLINE] = "online"};
@@ -81,8 +115,10 @@ void smx_log_call(const smx_call *call) {
     add_operand(&l, &call->out);
     if (call->op <= SMX_OP_LOG_SUM_EXP)
         add_softmax_options(&l, call);
-    else
+    else if (call->op <= SMX_OP_NLL_LOSS_BACKWARD)
         add_loss_options(&l, call);
+    else
+        add_choice_of_rows(&l, call);
     add_choice(&l, "algorithm", (unsigned)call->algorithm, algorithms, 3);
     smx_log(SMX_LOG_CALL, l.text);
 }

@@ -15,6 +15,7 @@ enum {
     TWO_ROWS = WORK(SOFTMAX_BACKWARD) | WORK(LOG_SOFTMAX_BACKWARD) | GENERAL_LOSS | GENERAL_GRADIENT,   /* two rows in */
     MAPPING = WORK(CROSS_ENTROPY_BACKWARD) | WORK(NLL_LOSS_BACKWARD),                                   /* nothing to reduce */
     REDUCING = READING | WRITING | TWO_ROWS,
+    CHOOSING = WORK(TOP_K) | WORK(SAMPLE) | WORK(MULTINOMIAL), /* several passes over a row, a few numbers out */
     GENERAL = GENERAL_LOSS | GENERAL_GRADIENT,
     ONE_FORM = REDUCING & ~GENERAL,
     APART = (REDUCING | MAPPING) & ~(WORK(CROSS_ENTROPY_FORWARD) | WORK(CROSS_ENTROPY_FORWARD_BACKWARD)), /* these: GENERAL */
@@ -32,6 +33,10 @@ enum {
 
 #define STRIDED(per_row, most_cols)                                                                                      \
     .kernel = SMX_KERNEL_ROW_STRIDED, .threads_per_row = (per_row), .threads_per_block = 256, .elements_per_thread = 32, \
+    .max_cols = (most_cols)
+
+#define SEVERAL_PASSES(kind, per_row, per_block, most_cols)                                                                     \
+    .kernel = SMX_KERNEL_ROW_##kind, .threads_per_row = (per_row), .threads_per_block = (per_block), .elements_per_thread = 16, \
     .max_cols = (most_cols)
 
 /* None of the choices has been timed on a GPU yet. They follow from counting: enough 16-byte loads in flight per
@@ -74,6 +79,13 @@ static const smx_plan_row table[] = {
     {.work = APART, .min_cc = 75, STRIDED(8, 32)},
     {.work = APART, .min_cc = 75, STRIDED(64, 256)},
     {.work = APART, .min_cc = 75, STRIDED(64, ANY_COLS)},
+    /* several passes: in shared memory where the row fits, which depends on the device */
+    {.work = CHOOSING, .min_cc = 75, SEVERAL_PASSES(SHARED, 32, 256, 1024)},
+    {.work = CHOOSING, .min_cc = 75, SEVERAL_PASSES(SHARED, 256, 256, 16384)},
+    {.work = CHOOSING, .min_cc = 75, SEVERAL_PASSES(SHARED, 1024, 1024, ANY_COLS)},
+    {.work = CHOOSING | WORK(ARGMAX), .min_cc = 75, SEVERAL_PASSES(PASSES, 32, 256, 1024)},
+    {.work = CHOOSING | WORK(ARGMAX), .min_cc = 75, SEVERAL_PASSES(PASSES, 256, 256, 16384)},
+    {.work = CHOOSING | WORK(ARGMAX), .min_cc = 75, SEVERAL_PASSES(PASSES, 1024, 1024, ANY_COLS)},
 };
 
 int smx_plan_table_size(void) { return (int)(sizeof table / sizeof table[0]); }
@@ -102,20 +114,35 @@ static bool fits_registers(const smx_plan_row *row, unsigned work, smxDataType_t
     return SMX_ROW_FITS_REGISTERS(row->elements_per_thread, type == SMX_R_64F ? 8 : 4, (TWO_ROWS & work) ? 2 : 1);
 }
 
+/* Both kinds of rows, those whose elements lie apart and those whose do not. */
+static bool takes_any_layout(const smx_plan_row *row) {
+    return row->kernel == SMX_KERNEL_ROW_PICK || row->kernel == SMX_KERNEL_ROW_SHARED || row->kernel == SMX_KERNEL_ROW_PASSES;
+}
+
+/* The longest row of which as many as a block takes fit in its shared memory, beside tables, each beginning at its own alignment. */
+static int64_t longest_shared_row(const smx_plan_row *row, const smx_call *call) {
+    const int64_t rows = row->threads_per_block / row->threads_per_row;
+    const int64_t room = ((int64_t)call->handle->shared_bytes - SMX_SHARED_TABLES_BYTES) / rows - 16;
+    const int64_t most = room / (int64_t)smx_type_bytes(call->in.layout.type);
+    return row->max_cols == ANY_COLS || most < row->max_cols ? most : row->max_cols;
+}
+
 bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call, int compute_capability) {
     const unsigned work = work_of(call);
     if (!(row->work & work) || compute_capability < row->min_cc) return false;
-    if ((row->kernel == SMX_KERNEL_ROW_STRIDED) != call->strided && row->kernel != SMX_KERNEL_ROW_PICK) return false;
+    if ((row->kernel == SMX_KERNEL_ROW_STRIDED) != call->strided && !takes_any_layout(row)) return false;
     if (call->cols < row->min_cols || (row->max_cols != ANY_COLS && call->cols > row->max_cols)) return false;
+    if (row->kernel == SMX_KERNEL_ROW_SHARED) return call->cols <= longest_shared_row(row, call);
     return row->kernel != SMX_KERNEL_ROW_REGISTERS || fits_registers(row, work, call->in.layout.type);
 }
 
 /* RESIDENT rules out rows that are read twice, ONLINE rows that are held until their max is known. */
 static bool algorithm_allows(smxAlgorithm_t algorithm, const smx_plan_row *row, unsigned work) {
-    const bool read_twice = row->kernel == SMX_KERNEL_ROW_STREAM || (row->kernel == SMX_KERNEL_ROW_STRIDED && row->max_cols == ANY_COLS);
+    const bool read_twice = row->kernel == SMX_KERNEL_ROW_STREAM || row->kernel == SMX_KERNEL_ROW_PASSES ||
+                            (row->kernel == SMX_KERNEL_ROW_STRIDED && row->max_cols == ANY_COLS);
     switch (algorithm) {
     case SMX_ALGORITHM_RESIDENT: return !read_twice || (MAPPING & work);
-    case SMX_ALGORITHM_ONLINE: return row->kernel != SMX_KERNEL_ROW_REGISTERS;
+    case SMX_ALGORITHM_ONLINE: return row->kernel != SMX_KERNEL_ROW_REGISTERS && row->kernel != SMX_KERNEL_ROW_SHARED;
     case SMX_ALGORITHM_AUTO: break;
     }
     return true;
@@ -126,9 +153,10 @@ static smxStatus_t does_not_stay(const smx_call *call, unsigned work) {
     for (int i = 0; i < smx_plan_table_size(); i++) {
         const smx_plan_row *row = &table[i];
         const bool serves = (row->work & work) && algorithm_allows(SMX_ALGORITHM_RESIDENT, row, work) &&
-                            (row->kernel == SMX_KERNEL_ROW_STRIDED) == call->strided &&
+                            ((row->kernel == SMX_KERNEL_ROW_STRIDED) == call->strided || takes_any_layout(row)) &&
                             (row->kernel != SMX_KERNEL_ROW_REGISTERS || fits_registers(row, work, call->in.layout.type));
-        if (serves && row->max_cols > most) most = row->max_cols;
+        const int64_t longest = row->kernel == SMX_KERNEL_ROW_SHARED ? longest_shared_row(row, call) : row->max_cols;
+        if (serves && longest > most) most = longest;
     }
     return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: a row of %lld columns of %s%s does not stay on the chip, at most %lld do", call->name,
                     (long long)call->cols, smx_type_name(call->in.layout.type), call->strided ? " that lie apart" : "", (long long)most);
@@ -152,11 +180,10 @@ smxStatus_t smx_plan_call(smx_call *call) {
 }
 
 void smx_describe_plan(const smx_call *call, char *text, size_t capacity) {
-    static const char *const names[] = {[SMX_KERNEL_ROW_REGISTERS] = "row_registers",
-                                        [SMX_KERNEL_ROW_STREAM] = "row_stream",
-                                        [SMX_KERNEL_ROW_MAP] = "row_map",
-                                        [SMX_KERNEL_ROW_STRIDED] = "row_strided",
-                                        [SMX_KERNEL_ROW_PICK] = "row_pick"};
+    static const char *const names[] = {
+        [SMX_KERNEL_ROW_REGISTERS] = "row_registers", [SMX_KERNEL_ROW_STREAM] = "row_stream", [SMX_KERNEL_ROW_MAP] = "row_map",
+        [SMX_KERNEL_ROW_STRIDED] = "row_strided",     [SMX_KERNEL_ROW_PICK] = "row_pick",     [SMX_KERNEL_ROW_SHARED] = "row_shared",
+        [SMX_KERNEL_ROW_PASSES] = "row_passes"};
     const smx_plan_row *row = call->plan.row;
     snprintf(text, capacity, "%s, %lld x %lld %s: %s, %d threads per row, %d per block, %d elements per thread (plan row %d, sm_%d)",
              smx_op_name(call->op), (long long)call->rows, (long long)call->cols, smx_type_name(call->in.layout.type), names[row->kernel],
@@ -171,8 +198,11 @@ smx_loss_workspace smx_loss_workspace_of(smxDataType_t type, int64_t rows) {
     return w;
 }
 
-size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows) {
+size_t smx_drawn_bytes(int64_t cols) { return (size_t)((cols + 63) / 64) * sizeof(uint64_t); }
+
+size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows, int64_t cols) {
     switch (op) {
+    case SMX_OP_MULTINOMIAL: return (size_t)rows * smx_drawn_bytes(cols); /* without replacement */
     case SMX_OP_CROSS_ENTROPY_FORWARD:
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD:
     case SMX_OP_NLL_LOSS_FORWARD: return smx_loss_workspace_of(type, rows).bytes;
@@ -182,14 +212,19 @@ size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows) {
     case SMX_OP_SOFTMAX_BACKWARD:
     case SMX_OP_LOG_SOFTMAX_FORWARD:
     case SMX_OP_LOG_SOFTMAX_BACKWARD:
-    case SMX_OP_LOG_SUM_EXP: break;
+    case SMX_OP_LOG_SUM_EXP:
+    case SMX_OP_ARGMAX:
+    case SMX_OP_TOP_K:
+    case SMX_OP_SAMPLE: break;
     }
     return 0;
 }
 
 size_t smx_workspace_of_call(const smx_call *call) {
     const bool sums_losses = smx_sums_losses(call);
+    if (call->op == SMX_OP_MULTINOMIAL)
+        return call->choice.with_replacement ? 0 : smx_workspace_bytes(call->op, call->in.layout.type, call->rows, call->cols);
     if (call->rows == 0 && call->device_divisor == NULL) return 0;
     if (!sums_losses && !smx_needs_divisor(call)) return 0;
-    return smx_workspace_bytes(sums_losses ? call->op : SMX_OP_CROSS_ENTROPY_BACKWARD, call->in.layout.type, call->rows);
+    return smx_workspace_bytes(sums_losses ? call->op : SMX_OP_CROSS_ENTROPY_BACKWARD, call->in.layout.type, call->rows, call->cols);
 }

@@ -35,14 +35,40 @@ bool smx_is_strided(const smxLayout_t *l) { return smx_layout_rows(l) > 0 && ((l
 
 /* ---- rules on values beside the operands: loss, lse, gradLoss, classWeights, deviceDivisor ---- */
 
-static smxStatus_t check_values(const smx_call *call, const char *name, const void *data, bool needed) {
+static smxStatus_t check_pointer(const smx_call *call, const char *name, const void *data, bool needed, size_t bytes, const char *type) {
     if (data == NULL) return needed ? smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s is NULL", call->name, name) : SMX_STATUS_SUCCESS;
-    const smxDataType_t type = smx_loss_type(call->in.layout.type);
-    const size_t bytes = smx_type_bytes(type);
     if ((uintptr_t)data % bytes != 0)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s = %p is not aligned to its element size, %zu bytes (%s)", call->name, name, data,
-                        bytes, smx_type_name(type));
+                        bytes, type);
     return SMX_STATUS_SUCCESS;
+}
+
+static smxStatus_t check_values(const smx_call *call, const char *name, const void *data, bool needed) {
+    const smxDataType_t type = smx_loss_type(call->in.layout.type);
+    return check_pointer(call, name, data, needed, smx_type_bytes(type), smx_type_name(type));
+}
+
+static bool chooses(const smx_call *call) { return call->op >= SMX_OP_ARGMAX; }
+
+/* What argmax, top-k, sample and multinomial read and write beside x. */
+static smxStatus_t check_choice(const smx_call *call) {
+    const smx_choice *c = &call->choice;
+    const bool any = call->rows > 0;
+    if (c->index_type != SMX_R_32I && c->index_type != SMX_R_64I)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: indexType is %s (%d), it has to be int32 or int64", call->name,
+                        smx_type_name(c->index_type), (int)c->index_type);
+    if (c->index_type == SMX_R_32I && call->cols > (int64_t)INT32_MAX + 1)
+        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: int32 cannot hold the indices of %lld columns: use int64", call->name,
+                        (long long)call->cols);
+    SMX_TRY(check_pointer(call, "indices", c->indices, any, smx_type_bytes(c->index_type), smx_type_name(c->index_type)));
+    SMX_TRY(check_pointer(call, "probabilities", c->probabilities, any && call->op == SMX_OP_TOP_K, sizeof(float), "fp32"));
+    SMX_TRY(check_pointer(call, "logProbabilities", c->log_probabilities, false, sizeof(float), "fp32"));
+    SMX_TRY(check_pointer(call, "deviceTemperature", c->temperatures, false, sizeof(float), "fp32"));
+    const smx_random *r = &c->random;
+    SMX_TRY(check_pointer(call, "deviceSeedOffset", r->seed_offset, false, sizeof(uint64_t), "uint64"));
+    SMX_TRY(check_pointer(call, "deviceRowSeeds", r->row_seeds, false, sizeof(uint64_t), "uint64"));
+    SMX_TRY(check_pointer(call, "deviceRowOffsets", r->row_offsets, false, sizeof(uint64_t), "uint64"));
+    return check_pointer(call, "deviceRowKeys", r->row_keys, false, sizeof(uint64_t), "uint64");
 }
 
 /* ---- rules on overlap ---- */
@@ -93,14 +119,10 @@ static bool in_place(const extent *a, const extent *b) {
 }
 
 static smxStatus_t check_overlap(const smx_call *call) {
-    extent e[9];
-    int n = 0;
+    const smx_choice *c = &call->choice;
     const bool lse_is_input = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD;
     const bool per_row = call->reduction == SMX_REDUCTION_NONE;
     const size_t loss_bytes = smx_type_bytes(smx_loss_type(call->in.layout.type));
-    if (call->in.data != NULL) e[n++] = extent_of_operand(&call->in, false);
-    if (call->second.data != NULL) e[n++] = extent_of_operand(&call->second, false);
-    if (call->out.data != NULL) e[n++] = extent_of_operand(&call->out, true);
     const struct {
         const char *name;
         const void *data;
@@ -112,7 +134,20 @@ static smxStatus_t check_overlap(const smx_call *call) {
                   {"classWeights", call->class_weights, call->cols, loss_bytes, false},
                   {"deviceDivisor", call->device_divisor, 1, loss_bytes, false},
                   {"loss", call->loss, per_row ? call->rows : 1, loss_bytes, true},
-                  {"lse", call->lse, call->rows, loss_bytes, !lse_is_input}};
+                  {"lse", call->lse, call->rows, loss_bytes, !lse_is_input},
+                  {"indices", c->indices, call->rows * c->per_row, smx_type_bytes(c->index_type), true},
+                  {"probabilities", c->probabilities, call->rows * c->per_row, sizeof(float), true},
+                  {"logProbabilities", c->log_probabilities, call->rows, sizeof(float), true},
+                  {"deviceTemperature", c->temperatures, call->rows, sizeof(float), false},
+                  {"deviceSeedOffset", c->random.seed_offset, 2, sizeof(uint64_t), false},
+                  {"deviceRowSeeds", c->random.row_seeds, call->rows, sizeof(uint64_t), false},
+                  {"deviceRowOffsets", c->random.row_offsets, call->rows, sizeof(uint64_t), false},
+                  {"deviceRowKeys", c->random.row_keys, call->rows, sizeof(uint64_t), false}};
+    extent e[3 + sizeof values / sizeof values[0]];
+    int n = 0;
+    if (call->in.data != NULL) e[n++] = extent_of_operand(&call->in, false);
+    if (call->second.data != NULL) e[n++] = extent_of_operand(&call->second, false);
+    if (call->out.data != NULL) e[n++] = extent_of_operand(&call->out, true);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         if (values[i].data != NULL)
             e[n++] = extent_of_values(values[i].name, values[i].data, values[i].count, values[i].bytes, values[i].written);
@@ -141,6 +176,10 @@ smxStatus_t smx_check_call(smx_call *call) {
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: algorithm %d is unknown", call->name, (int)call->algorithm);
     call->rows = smx_layout_rows(&call->in.layout);
     call->cols = call->in.layout.cols;
+    if (chooses(call)) {
+        SMX_TRY(check_choice(call));
+        return check_overlap(call);
+    }
     const bool one_loss = call->reduction != SMX_REDUCTION_NONE;
     SMX_TRY(check_values(call, "loss", call->loss, forward_loss && (one_loss || call->rows > 0)));
     SMX_TRY(check_values(call, "lse", call->lse, call->op == SMX_OP_LOG_SUM_EXP && call->rows > 0));

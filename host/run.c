@@ -24,6 +24,10 @@ static smxStatus_t dispatch(const smx_call *call) {
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD: return call->handle->backend->cross_entropy(call);
     case SMX_OP_NLL_LOSS_FORWARD:
     case SMX_OP_NLL_LOSS_BACKWARD: return call->handle->backend->nll(call);
+    case SMX_OP_ARGMAX:
+    case SMX_OP_TOP_K:
+    case SMX_OP_SAMPLE:
+    case SMX_OP_MULTINOMIAL: return call->rows == 0 ? SMX_STATUS_SUCCESS : call->handle->backend->choose(call);
     }
     return smx_fail(SMX_STATUS_INTERNAL_ERROR, "%s: no backend for operation %d", call->name, (int)call->op);
 }
@@ -55,7 +59,7 @@ smxStatus_t smx_run(smx_call *call) {
 
 static smxStatus_t plan_question(const char *name, smxHandle_t handle, smxOp_t op, const smxLayout_t *layout, smx_call *call) {
     SMX_TRY(smx_enter(name, handle));
-    if ((unsigned)op > SMX_OP_NLL_LOSS_BACKWARD) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: operation %d is unknown", name, (int)op);
+    if ((unsigned)op > SMX_OP_MULTINOMIAL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: operation %d is unknown", name, (int)op);
     SMX_TRY(smx_check_layout(name, "x", layout));
     static int given; /* its address: backward is planned with the forward's lse */
     *call = (smx_call){.name = name, .op = op, .handle = handle, .lse = &given, .in = {.name = "x", .layout = *layout}};
@@ -70,7 +74,7 @@ smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_
     smx_call call = {.name = name};
     SMX_TRY(plan_question(name, handle, op, xLayout, &call));
     if (bytes == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: bytes is NULL", name);
-    *bytes = smx_workspace_bytes(op, xLayout->type, call.rows);
+    *bytes = smx_workspace_bytes(op, xLayout->type, call.rows, call.cols);
     return SMX_STATUS_SUCCESS;
 }
 

@@ -74,6 +74,10 @@ const char *smx_op_name(smxOp_t op) {
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD: return "cross-entropy forward and backward";
     case SMX_OP_NLL_LOSS_FORWARD: return "NLL loss forward";
     case SMX_OP_NLL_LOSS_BACKWARD: return "NLL loss backward";
+    case SMX_OP_ARGMAX: return "argmax";
+    case SMX_OP_TOP_K: return "top-k";
+    case SMX_OP_SAMPLE: return "sample";
+    case SMX_OP_MULTINOMIAL: return "multinomial";
     }
     return "unknown operation";
 }

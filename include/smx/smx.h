@@ -1,6 +1,6 @@
 /* smx: the softmax family for CUDA and the CPU, in C.
  *
- * Rows of logits in; probabilities, log-probabilities, losses or gradients out. Every call exists on two backends with the
+ * Rows of logits in; probabilities, log-probabilities, losses, gradients or drawn tokens out. Every call exists on two backends with the
  * same meaning: NVIDIA GPUs (compute capability 7.5 and later) and the CPU. C11, and C++ through extern "C"; no CUDA header
  * is needed to include this file.
  *
@@ -64,9 +64,9 @@ typedef enum smxDataType_t {
     SMX_R_64F = 1,   /* double */
     SMX_R_16F = 2,   /* IEEE half */
     SMX_R_8U = 8,    /* uint8_t, targets only */
-    SMX_R_32I = 10,  /* int32_t, targets only */
+    SMX_R_32I = 10,  /* int32_t, targets and indices only */
     SMX_R_16BF = 14, /* bfloat16 */
-    SMX_R_64I = 24   /* int64_t, targets only */
+    SMX_R_64I = 24   /* int64_t, targets and indices only */
 } smxDataType_t;
 
 /* What becomes of the losses of the rows. */
@@ -440,6 +440,89 @@ SMX_API smxStatus_t smxCrossEntropyForwardBackwardHost(smxHandle_t handle, const
 SMX_API smxStatus_t smxNllLossForwardHost(smxHandle_t handle, const smxHostOptions_t *hostOptions, const smxCrossEntropyOptions_t *options,
                                           const smxLayout_t *xLayout, const void *x, const smxTargets_t *targets, void *loss);
 
+/* ---- inference: argmax, top-k, sampling and multinomial draws from rows of logits of any layout and floating type. Indices are int32 or
+ * int64, dense, in row order; INVALID_VALUE where int32 cannot hold cols - 1. Nothing is written where x or another input lies.
+ *
+ * A row that has no distribution (a NaN in it, nothing but -inf, +inf where probabilities are needed, a temperature of the row that is
+ * negative or NaN) gives index -1 and NaN for every probability and log-probability, and is counted like a bad target
+ * (smxGetBadTargets). Order among equal logits is that of their columns, also of -0 and +0, which are equal.
+ *
+ * How a token is drawn is specified to the bit, so that every backend, machine and version draws the same one, wherever its row lies in
+ * the batch. Of a row with largest logit m at temperature T:
+ *   exponent   E_j = trunc((x_j - m) * f), at least -63 * 2^24, with f = log2(e) * 2^24 / T; difference, product and quotient each rounded
+ *              to fp32 (fp64 for fp64 logits), f at most the largest finite number. In units of 2^-24: 2^(E_j / 2^24) = exp((x_j - m) / T).
+ *   weight     w_j = floor(2^40 * 2^(E_j / 2^24)), where 2^(the fraction) is a polynomial of degree 5 in fp32 with fused multiply-adds
+ *              (its coefficients: host/draw.h), relative error 1.5e-7. Weights are integers, so their sums do not depend
+ *              on any order. A token less probable than 2^-40 times the most probable one has weight 0. Rows of more than 2^22 columns
+ *              have as many bits less as their number of columns, rounded up to a power of two, has more.
+ *   filters    in this order: top-k keeps the k largest logits (of equal ones the first), top-p the tokens before which, in order of their
+ *              logits, less than the p-th part of the weight kept so far lies, min-p the weights of at least minP * 2^40.
+ *   draw       the kept token j with sum_{i < j} w_i <= floor(u * sum_i w_i / 2^64) < sum_{i <= j} w_i over kept tokens in the order of
+ *              their columns, u being 64 random bits. So a token of weight 0 is never drawn.
+ *   bits       u = the first two 32-bit words, low word first, of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
+ *              3", 2011) with the seed as key and (row key, offset) as counter, low words first. The row key is the row's number.
+ * ----------------------------------------------------------------------------------------------------------------------------------- */
+
+/* The first column of the largest element of every row. +inf is the largest there can be. */
+SMX_API smxStatus_t smxArgmax(smxHandle_t handle, const smxLayout_t *xLayout, const void *x, smxDataType_t indexType, void *indices);
+/* The k most probable entries of every row, most probable first: their softmax probabilities (fp32, dense, rows x k) and their columns
+ * (rows x k). Exactly k, the smaller column first among equals. options may be NULL. With EMPTY_ROW_ZERO rows of only -inf have
+ * probabilities 0; their indices are -1 all the same. INVALID_VALUE: k outside [1, cols]. */
+SMX_API smxStatus_t smxTopK(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x, int64_t k,
+                            float *probabilities, smxDataType_t indexType, void *indices);
+
+/* Every option may be combined with every other. */
+typedef struct smxSampleOptions_t {
+    size_t size;                      /* of this structure, bytes */
+    float temperature;                /* >= 0, finite; 0 = argmax, whatever the filters */
+    int64_t topK;                     /* how many tokens to keep; 0, or at least cols: all */
+    float topP;                       /* in (0, 1]: the share of the probability to keep; 1: all */
+    float minP;                       /* in [0, 1]: least probability to keep, as a share of the largest; 0: all */
+    uint64_t seed;                    /* key of the random bits */
+    uint64_t offset;                  /* counter of the random bits: another for every draw from the same seed */
+    const uint64_t *deviceSeedOffset; /* NULL, or two values that replace seed and offset, read when the kernel runs */
+    const float *deviceTemperature;   /* NULL, or one value per row that replaces temperature */
+    const uint64_t *deviceRowSeeds;   /* NULL, or one value per row that replaces the seed; the row key is then 0, not the row's number */
+    const uint64_t *deviceRowOffsets; /* NULL, or one value per row that is added to the offset */
+    const uint64_t *deviceRowKeys;    /* NULL, or one value per row: the row key */
+} smxSampleOptions_t;
+/* The defaults: temperature 1, no filters, seed and offset 0. */
+#define SMX_SAMPLE_OPTIONS_INIT \
+    { sizeof(smxSampleOptions_t), 1.0f, 0, 1.0f, 0.0f, 0, 0, NULL, NULL, NULL, NULL, NULL }
+/* One column per row, drawn from softmax(x / temperature) after top-k, top-p and min-p. logProbabilities: NULL, or one fp32 per row: the
+ * logarithm of the probability with which it was drawn, filters included (0 at temperature 0). options may be NULL. */
+SMX_API smxStatus_t smxSample(smxHandle_t handle, const smxSampleOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                              smxDataType_t indexType, void *indices, float *logProbabilities);
+
+/* What the rows of smxMultinomial hold. */
+typedef enum smxMultinomialInput_t {
+    SMX_MULTINOMIAL_LOGITS = 0,       /* logits: p_j is proportional to exp(x_j / temperature) */
+    SMX_MULTINOMIAL_PROBABILITIES = 1 /* p_j is proportional to x_j >= 0; rows need not sum to 1 */
+} smxMultinomialInput_t;
+/* Every option may be combined with every other. */
+typedef struct smxMultinomialOptions_t {
+    size_t size;                      /* of this structure, bytes */
+    smxMultinomialInput_t input;      /* what the rows hold */
+    int withReplacement;              /* not 0: draws do not know of each other; 0: a column is drawn once at most */
+    float temperature;                /* > 0, finite; of logits only */
+    uint64_t seed;                    /* these as for smxSample; draw number d of a row has the offset's value + d */
+    uint64_t offset;                  /* of draw number 0 */
+    const uint64_t *deviceSeedOffset; /* NULL, or two values that replace seed and offset, read when the kernel runs */
+    const uint64_t *deviceRowSeeds;   /* NULL, or one value per row that replaces the seed; the row key is then 0, not the row's number */
+    const uint64_t *deviceRowOffsets; /* NULL, or one value per row that is added to the offset */
+    const uint64_t *deviceRowKeys;    /* NULL, or one value per row: the row key */
+} smxMultinomialOptions_t;
+/* The defaults: logits, with replacement, temperature 1, seed and offset 0. */
+#define SMX_MULTINOMIAL_OPTIONS_INIT \
+    { sizeof(smxMultinomialOptions_t), SMX_MULTINOMIAL_LOGITS, 1, 1.0f, 0, 0, NULL, NULL, NULL, NULL }
+/* `draws` columns per row (rows x draws), in the order in which they are drawn, each as smxSample draws one. Weights of probabilities:
+ * w_j = floor(2^40 * x_j / 2^e), with 2^e <= max_k x_k < 2^(e + 1). Without replacement the weight of what was drawn is 0 from then on
+ * (successive sampling, the distribution of torch.multinomial); where no weight is left the indices are -1 and the row is counted as one
+ * without distribution, as is one with a negative, infinite or NaN probability, or of nothing but zeros. options may be NULL.
+ * INVALID_VALUE: draws < 1, or more than cols without replacement. */
+SMX_API smxStatus_t smxMultinomial(smxHandle_t handle, const smxMultinomialOptions_t *options, const smxLayout_t *xLayout, const void *x,
+                                   int64_t draws, smxDataType_t indexType, void *indices);
+
 /* ---- planning ----------------------------------------------------------------------------------------------------- */
 
 /* The operations, each with one call. */
@@ -453,7 +536,11 @@ typedef enum smxOp_t {
     SMX_OP_CROSS_ENTROPY_BACKWARD,         /* smxCrossEntropyBackward */
     SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD, /* smxCrossEntropyForwardBackward */
     SMX_OP_NLL_LOSS_FORWARD,               /* smxNllLossForward */
-    SMX_OP_NLL_LOSS_BACKWARD               /* smxNllLossBackward */
+    SMX_OP_NLL_LOSS_BACKWARD,              /* smxNllLossBackward */
+    SMX_OP_ARGMAX,                         /* smxArgmax */
+    SMX_OP_TOP_K,                          /* smxTopK */
+    SMX_OP_SAMPLE,                         /* smxSample */
+    SMX_OP_MULTINOMIAL                     /* smxMultinomial */
 } smxOp_t;
 /* Bytes of workspace that a call of this operation on this layout needs at most, whatever its options. */
 SMX_API smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes);
