@@ -70,7 +70,8 @@ SMX_BOTH uint64_t smx_weight_to_pass(uint64_t u, uint64_t total) {
 #ifdef __CUDA_ARCH__
     return __umul64hi(u, total);
 #else
-    return (uint64_t)((unsigned __int128)u * total >> 64);
+    __extension__ typedef unsigned __int128 product;
+    return (uint64_t)((product)u * total >> 64);
 #endif
 }
 

@@ -13,10 +13,14 @@ typedef struct isa {
     smxStatus_t (*softmax)(const smx_call *call);
     smxStatus_t (*cross_entropy)(const smx_call *call);
     smxStatus_t (*nll)(const smx_call *call);
+    smxStatus_t (*choose)(const smx_call *call);
 } isa;
 
-#define ISA(name_) \
-    { .name = #name_, .softmax = smx_cpu_softmax_##name_, .cross_entropy = smx_cpu_cross_entropy_##name_, .nll = smx_cpu_nll_##name_ }
+#define ISA(name_)                                                                                                                      \
+    {                                                                                                                                   \
+        .name = #name_, .softmax = smx_cpu_softmax_##name_, .cross_entropy = smx_cpu_cross_entropy_##name_, .nll = smx_cpu_nll_##name_, \
+        .choose = smx_cpu_choose_##name_                                                                                                \
+    }
 static const isa baseline = ISA(baseline);
 #ifdef SMX_CPU_X86
 static const isa avx2 = ISA(avx2), avx512 = ISA(avx512);
@@ -98,6 +102,8 @@ static smxStatus_t softmax(const smx_call *call) { return ((const isa *)call->ha
 static smxStatus_t cross_entropy(const smx_call *call) { return ((const isa *)call->handle->isa)->cross_entropy(call); }
 static smxStatus_t nll(const smx_call *call) { return ((const isa *)call->handle->isa)->nll(call); }
 
+static smxStatus_t choose(const smx_call *call) { return ((const isa *)call->handle->isa)->choose(call); }
+
 static smxStatus_t run(const smx_call *call) {
     if (call->op == SMX_OP_CROSS_ENTROPY_FORWARD || call->op == SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD) return cross_entropy(call);
     return call->rows == 0 ? SMX_STATUS_SUCCESS : softmax(call);
@@ -159,5 +165,6 @@ const smx_backend smx_cpu_backend = {.kind = SMX_BACKEND_CPU,
                                      .softmax = softmax,
                                      .cross_entropy = cross_entropy,
                                      .nll = nll,
+                                     .choose = choose,
                                      .batch = batch,
                                      .describe = describe};

@@ -11,7 +11,8 @@
 #define SMX_CPU_DECLARE(isa)                                       \
     smxStatus_t smx_cpu_softmax_##isa(const smx_call *call);       \
     smxStatus_t smx_cpu_cross_entropy_##isa(const smx_call *call); \
-    smxStatus_t smx_cpu_nll_##isa(const smx_call *call);
+    smxStatus_t smx_cpu_nll_##isa(const smx_call *call);           \
+    smxStatus_t smx_cpu_choose_##isa(const smx_call *call);
 SMX_CPU_DECLARE(baseline)
 SMX_CPU_DECLARE(avx2)
 SMX_CPU_DECLARE(avx512)

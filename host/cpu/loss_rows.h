@@ -1,4 +1,5 @@
 /* What all losses share: what a call means for every row, rows without a valid target, and the sum of the rows. Included once per REAL. */
+#include "bad_rows.h"
 #include "rows_in_lanes.h"
 
 typedef struct R(loss_rule) {
@@ -92,13 +93,8 @@ static void R(skipped_row)(const R(loss_rule) * l, int64_t row, REAL value) {
 
 /* ---- targets ---- */
 
-#ifndef SMX_CPU_BAD_ROWS
-#define SMX_CPU_BAD_ROWS
-typedef struct bad_rows {
-    unsigned long long count;
-    long long first;
-} bad_rows;
-
+#ifndef SMX_CPU_TARGETS
+#define SMX_CPU_TARGETS
 /* In the place of a target's index. */
 enum { PROBABILITIES = -1, IGNORED = -2, BAD = -3 };
 #endif
@@ -109,21 +105,8 @@ static inline int64_t R(target_of)(const R(loss_rule) * l, int64_t row, bad_rows
     const int64_t target = smx_index_target(&call->indices, row);
     if (target == call->ignore_index) return IGNORED;
     if (target >= 0 && target < call->cols) return target;
-    bad->count++;
-    if (row < bad->first) bad->first = row;
+    add_bad_row(bad, row);
     return BAD;
-}
-
-static inline void R(report_bad_rows)(const smx_call *call, const bad_rows *found) {
-    if (found->count == 0) return;
-    smx_bad_targets *bad = call->handle->bad_targets;
-#ifdef _OPENMP
-#pragma omp critical(smx_bad_targets) /* threads, and problems of a batch that run at once */
-#endif
-    {
-        bad->count += found->count;
-        if (found->first < bad->first_row) bad->first_row = found->first;
-    }
 }
 
 /* ---- all rows ---- */
@@ -155,22 +138,22 @@ typedef struct R(loss_work) {
 
 static void R(loss_part)(const void *context, int64_t begin, int64_t end) {
     const R(loss_work) *work = context;
-    bad_rows bad = {0, INT64_MAX};
+    bad_rows bad = NO_BAD_ROWS;
     for (int64_t row = begin; row < end; row++) R(one_row)(work->l, work->function, row, &bad);
     stream_fence();
-    R(report_bad_rows)(work->l->call, &bad);
+    report_bad_rows(work->l->call, &bad);
 }
 
 static void R(loss_groups)(const void *context, int64_t begin, int64_t end) {
     const R(loss_work) *work = context;
-    bad_rows bad = {0, INT64_MAX};
+    bad_rows bad = NO_BAD_ROWS;
     REAL x[R(GROUP_ROOM)];
     for (int64_t row = begin; row < end; row += LANES) {
         const R(row_group) group = R(group_from)(work->l->call, row, x);
         work->groups(work->l, &group, x, &bad);
     }
     stream_fence();
-    R(report_bad_rows)(work->l->call, &bad);
+    report_bad_rows(work->l->call, &bad);
 }
 
 static void R(loss_rows)(const R(loss_rule) * l, R(loss_function) * function, R(loss_group_function) * groups) {
