@@ -1,8 +1,10 @@
 /* Argmax, top-k, sample and multinomial of all rows of a call. Included once per REAL. */
 #include "rows_in_lanes.h" /* each needs those before it */
 
+#include "keys.h"
 #include "largest.h"
 #include "weights.h"
+#include "candidates.h"
 #include "selection.h"
 
 #include "argmax_rows.h"

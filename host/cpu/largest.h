@@ -20,6 +20,12 @@ static inline bool R(has_nan)(const REAL *x, int n) {
     return found != 0;
 }
 
+static inline bool R(any_reaches)(const REAL *x, int n, REAL least) {
+    int found = 0;
+    for (int j = 0; j < n; j++) found |= x[j] >= least;
+    return found != 0;
+}
+
 static inline int R(first_equal)(const REAL *x, REAL value) {
     int j = 0;
     while (x[j] != value) j++;

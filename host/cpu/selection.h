@@ -3,32 +3,6 @@
 
 #ifndef SMX_CPU_RADIX
 #define SMX_CPU_RADIX 256
-
-typedef uint32_t key_float;
-typedef uint64_t key_double;
-
-/* Keys have the order of the numbers; both zeros have the same. */
-static inline key_float key_of_float(float x) {
-    const uint32_t bits = float_to_bits(x + 0.0f);
-    return bits >> 31 ? ~bits : bits | 0x80000000u;
-}
-
-static inline float number_of_key_float(key_float key) { return bits_to_float(key >> 31 ? key & 0x7fffffffu : ~key); }
-
-static inline key_double key_of_double(double x) {
-    uint64_t bits;
-    x += 0.0;
-    memcpy(&bits, &x, sizeof bits);
-    return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
-}
-
-static inline double number_of_key_double(key_double key) {
-    const uint64_t bits = key >> 63 ? key & ~((uint64_t)1 << 63) : ~key;
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 #endif
 
 /* What is known of a cut's key so far: the bits of `known`. */
@@ -89,12 +63,22 @@ static inline int64_t R(column_of_equal)(const smx_call *call, int64_t row, REAL
 
 /* Keeps the k largest, of equal ones the first. */
 static inline void R(keep_largest)(R(urn) * u, int64_t k) {
+    R(candidates) found;
+    u->filtered = true;
+    if (R(find_candidates)(u->call, u->row, k, &found)) {
+        u->cut = R(nth_largest)(found.value, found.count, (int)k);
+        int left = (int)k, at = 0;
+        for (int j = 0; j < found.count; j++) left -= found.value[j] > u->cut;
+        for (;; at++)
+            if (found.value[at] == u->cut && --left == 0) break;
+        u->last_tie = found.column[at];
+        return;
+    }
     uint64_t larger, equal;
     const REAL cut = R(cut_at)(u, false, (uint64_t)k, &larger, &equal);
     const uint64_t ties = (uint64_t)k - larger;
     u->last_tie = ties == equal ? u->call->cols : R(column_of_equal)(u->call, u->row, cut, ties);
     u->cut = cut;
-    u->filtered = true;
 }
 
 /* Keeps of what is kept the largest, until they weigh at least the share p of it, and what equals the last of them. */

@@ -45,6 +45,7 @@ static inline void R(gather_kept)(const R(urn) * u) {
     int64_t at = u->row * c->per_row;
     FOR_EACH_PIECE((int64_t)0, u->call->cols) {
         const REAL *const x = R(view)(&u->call->in, u->row, first, PIECE_SIZE, room);
+        if (!R(any_reaches)(x, PIECE_SIZE, u->cut)) continue;
         for (int j = 0; j < PIECE_SIZE; j++)
             if (x[j] > u->cut || (x[j] == u->cut && first + j <= u->last_tie)) set_chosen(c, at++, first + j);
     }

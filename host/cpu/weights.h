@@ -78,6 +78,10 @@ static inline void R(weights_of_probabilities)(const R(urn) * u, const REAL *x, 
 static inline void R(weights)(const R(urn) * u, int64_t first, int n, uint64_t *w) {
     REAL room[SMX_CPU_PIECE];
     const REAL *const x = R(view)(&u->call->in, u->row, first, n, room);
+    if (u->filtered && !R(any_reaches)(x, n, u->cut)) {
+        memset(w, 0, (size_t)n * sizeof *w);
+        return;
+    }
     (u->call->choice.from_probabilities ? R(weights_of_probabilities) : R(weights_of_logits))(u, x, n, w);
     if (u->filtered)
         for (int j = 0; j < n; j++) {

@@ -16,14 +16,22 @@ enum class op {
     logsumexp,
     cross_entropy_forward,
     cross_entropy_backward, // from the forward's logsumexp
-    cross_entropy_fused     // loss and gradient in one call
+    cross_entropy_fused,    // loss and gradient in one call
+    argmax,
+    top_k,        // the 50 most probable
+    sample,       // from the whole distribution
+    sample_top_k, // from the 50 most probable
+    sample_top_p  // from nine tenths of the probability
 };
+constexpr int64_t KEPT_TOKENS = 50;
+constexpr float KEPT_SHARE = 0.9f;
 
 struct operation_facts {
     op id;
     const char *name;
     int reads, writes;     // matrices that have to be read and written, at least
-    int64_t bytes_per_row; // beside them: targets are int64, a logsumexp is fp32
+    int64_t bytes_per_row; // beside them: targets and indices are int64, a logsumexp is fp32
+    bool chooses;          // a few elements of every row; such operations have shapes of their own
 };
 
 struct element_facts {

@@ -5,8 +5,29 @@
 
 namespace bench {
 
+static call prepare_choice(const problem &p, data &memory, smxHandle_t handle) {
+    const smxLayout_t layout = smxRowMajor(p.element->type, p.rows, p.cols);
+    const void *x = memory.logits(*p.element);
+    void *indices = memory.result();
+    float *probabilities = static_cast<float *>(memory.forward_result());
+    smxSampleOptions_t options = SMX_SAMPLE_OPTIONS_INIT;
+    if (p.operation->id == op::sample_top_k) options.topK = KEPT_TOKENS;
+    if (p.operation->id == op::sample_top_p) options.topP = KEPT_SHARE;
+
+    switch (p.operation->id) {
+    case op::argmax: return [=] { check(smxArgmax(handle, &layout, x, SMX_R_64I, indices)); };
+    case op::top_k: return [=] { check(smxTopK(handle, nullptr, &layout, x, KEPT_TOKENS, probabilities, SMX_R_64I, indices)); };
+    default:
+        return [=]() mutable {
+            options.offset++;
+            check(smxSample(handle, &options, &layout, x, SMX_R_64I, indices, nullptr));
+        };
+    }
+}
+
 static call prepare(const problem &p, data &memory, const std::shared_ptr<smx_handle> &owner) {
     const smxHandle_t handle = *owner;
+    if (p.operation->chooses) return prepare_choice(p, memory, handle);
     const smxLayout_t layout = smxRowMajor(p.element->type, p.rows, p.cols);
     const void *x = memory.logits(*p.element), *dy = memory.gradient(*p.element);
     void *y = memory.forward_result(), *out = memory.result();
@@ -33,8 +54,8 @@ static call prepare(const problem &p, data &memory, const std::shared_ptr<smx_ha
         return [=] {
             check(smxCrossEntropyForwardBackward(handle, nullptr, &layout, x, &targets, nullptr, loss.get(), nullptr, &layout, out));
         };
+    default: return {};
     }
-    return {};
 }
 
 void add_smx(const std::vector<problem> &problems, data &memory) {

@@ -39,8 +39,36 @@ class Data:
         self.forward_result = torch.zeros(count, dtype=dtype)
         self.result = torch.zeros(count, dtype=dtype)
         self.per_row = torch.zeros(rows, dtype=dtype)
+        self.indices = torch.zeros(rows, dtype=torch.int64)
         self.loss = torch.zeros((), dtype=dtype)
         self.weight = torch.zeros((), dtype=dtype)
+
+
+CHOICES = ("argmax", "top_k", "sample", "sample_top_k", "sample_top_p")
+KEPT_TOKENS = 50
+
+
+def prepare_choice(operation, x, probabilities, indices):
+    """The same for what chooses a few elements of every row."""
+    kept = min(KEPT_TOKENS, x.shape[1])
+
+    def of_all():
+        aten._softmax.out(x, 1, False, out=probabilities)
+        return torch.multinomial(probabilities, 1)
+
+    def of_largest():
+        logits, columns = torch.topk(x, kept, 1)
+        return columns.gather(1, torch.multinomial(torch.softmax(logits, 1), 1))
+
+    def largest():
+        aten._softmax.out(x, 1, False, out=probabilities)
+        return torch.topk(probabilities, kept, 1)
+
+    if operation == "argmax":
+        return lambda: aten.argmax.out(x, 1, False, out=indices)
+    if operation == "sample_top_p":
+        raise NotImplementedError("a sort of every row takes too long here")
+    return {"sample": of_all, "sample_top_k": of_largest, "top_k": largest}[operation]
 
 
 def prepare(data, operation, rows, cols):
@@ -60,6 +88,9 @@ def prepare(data, operation, rows, cols):
     if operation == "logsumexp":
         lse = data.per_row[:rows]
         return lambda: aten.logsumexp.out(x, [1], False, out=lse)
+
+    if operation in CHOICES:
+        return prepare_choice(operation, x, out, data.indices[:rows])
 
     targets = torch.randint(0, cols, (rows,), generator=torch.Generator().manual_seed(2))
 

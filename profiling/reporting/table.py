@@ -21,7 +21,8 @@ def best_peer(measurements, row):
 def rows_of(measurements, contestant):
     """In the order of the list of cases: random interleaving has mixed them up."""
     operations = ["softmax_forward", "log_softmax_forward", "softmax_backward", "log_softmax_backward", "logsumexp",
-                  "cross_entropy_forward", "cross_entropy_backward", "cross_entropy_fused"]
+                  "cross_entropy_forward", "cross_entropy_backward", "cross_entropy_fused", "argmax", "top_k",
+                  "sample", "sample_top_k", "sample_top_p"]
     dtypes = ["fp32", "bf16", "fp16"]
     return sorted((r for r in measurements["rows"] if r["contestant"] == contestant and r["operation"] != CEILING),
                   key=lambda r: (operations.index(r["operation"]), dtypes.index(r["dtype"]), r["cols"], -r["rows"]))
