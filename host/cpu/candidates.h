@@ -6,6 +6,7 @@
 #define SMX_CPU_CANDIDATES 1024  /* where there are more, by many equal ones, the row is searched in another way */
 #define SMX_CPU_MOST_GROUPS 2048 /* of which a power of two per element looked for is wanted: */
 #define SMX_CPU_GROUPS_PER_ELEMENT 8
+#define SMX_CPU_LARGEST 256 /* whose weight is looked at before that of a whole row is taken apart */
 #endif
 
 typedef struct R(candidates) {

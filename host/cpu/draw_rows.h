@@ -38,7 +38,7 @@ static inline int64_t R(sampled)(const smx_call *call, int64_t row, float *log_p
     uint64_t weight;
     const int64_t column = R(draw)(&u, smx_weight_to_pass(smx_random_bits(&c->random, row, 0), u.total), &weight);
     REAL room[1];
-    const int32_t exponent = R(exponent_of)(&u, R(view)(&call->in, row, column, 1, room)[0]);
+    const int32_t exponent = R(exponent_of)(R(view)(&call->in, row, column, 1, room)[0], u.max, u.factor);
     *log_probability = smx_log_of_share(exponent, u.total, u.missing_bits);
     return column;
 }

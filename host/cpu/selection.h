@@ -81,11 +81,31 @@ static inline void R(keep_largest)(R(urn) * u, int64_t k) {
     u->cut = cut;
 }
 
+/* The same for weights, if the few largest elements weigh enough: the bits of the key one after the other. */
+static inline bool R(cut_among_largest)(const R(urn) * u, uint64_t target, REAL *cut) {
+    R(candidates) found;
+    uint64_t w[SMX_CPU_CANDIDATES], sum = 0;
+    const int64_t cols = u->call->cols;
+    if (!R(find_candidates)(u->call, u->row, cols < SMX_CPU_LARGEST ? cols : SMX_CPU_LARGEST, &found)) return false;
+    for (int j = 0; j < found.count; j++) sum += w[j] = R(weight)(u, found.value[j], found.column[j]);
+    if (sum < target) return false;
+    R(key) key = 0;
+    for (R(key) bit = (R(key))1 << (8 * sizeof(REAL) - 1); bit != 0; bit >>= 1) {
+        uint64_t reached = 0;
+        for (int j = 0; j < found.count; j++) reached += R(key_of)(found.value[j]) >= (key | bit) ? w[j] : 0;
+        if (reached >= target) key |= bit;
+    }
+    *cut = R(number_of_key)(key);
+    return true;
+}
+
 /* Keeps of what is kept the largest, until they weigh at least the share p of it, and what equals the last of them. */
 static inline void R(keep_share)(R(urn) * u, float p) {
     uint64_t before, equal;
+    REAL cut;
     R(fill_urn)(u);
-    const REAL cut = R(cut_at)(u, true, smx_weight_of_share(p, u->total), &before, &equal);
+    const uint64_t target = smx_weight_of_share(p, u->total);
+    if (!R(cut_among_largest)(u, target, &cut)) cut = R(cut_at)(u, true, target, &before, &equal);
     if (cut > u->cut) u->last_tie = u->call->cols;
     u->cut = cut;
     u->filtered = true;

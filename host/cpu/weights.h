@@ -54,9 +54,20 @@ static inline void R(start_urn)(R(urn) * u, const smx_call *call, int64_t row) {
     u->drawn = NULL;
 }
 
-static inline int32_t R(exponent_of)(const R(urn) * u, REAL x) {
-    const REAL exponent = (x - u->max) * u->factor;
+static inline int32_t R(exponent_of)(REAL x, REAL max, REAL factor) {
+    const REAL exponent = (x - max) * factor;
     return (int32_t)(exponent > SMX_LEAST_EXPONENT ? exponent : SMX_LEAST_EXPONENT);
+}
+
+static inline bool R(is_kept)(const R(urn) * u, REAL x, int64_t column, uint64_t weight) {
+    return (x > u->cut || (x == u->cut && column <= u->last_tie)) && weight >= u->least_weight;
+}
+
+/* Of one logit; 0 if it is not kept. */
+static inline uint64_t R(weight)(const R(urn) * u, REAL x, int64_t column) {
+    const int32_t exponent = R(exponent_of)(x, u->max, u->factor);
+    const uint64_t weight = smx_weight_of(exponent, bits_of_power(exponent), u->missing_bits);
+    return R(is_kept)(u, x, column, weight) ? weight : 0;
 }
 
 static inline void R(weights_of_logits)(const R(urn) * u, const REAL *x, int n, uint64_t *w) {
@@ -64,8 +75,7 @@ static inline void R(weights_of_logits)(const R(urn) * u, const REAL *x, int n, 
     const int missing_bits = u->missing_bits;
 #pragma omp simd
     for (int j = 0; j < n; j++) {
-        const REAL scaled = (x[j] - max) * factor;
-        const int32_t exponent = (int32_t)(scaled > SMX_LEAST_EXPONENT ? scaled : SMX_LEAST_EXPONENT);
+        const int32_t exponent = R(exponent_of)(x[j], max, factor);
         w[j] = smx_weight_of(exponent, bits_of_power(exponent), missing_bits);
     }
 }
@@ -84,10 +94,7 @@ static inline void R(weights)(const R(urn) * u, int64_t first, int n, uint64_t *
     }
     (u->call->choice.from_probabilities ? R(weights_of_probabilities) : R(weights_of_logits))(u, x, n, w);
     if (u->filtered)
-        for (int j = 0; j < n; j++) {
-            const bool kept = (x[j] > u->cut || (x[j] == u->cut && first + j <= u->last_tie)) && w[j] >= u->least_weight;
-            w[j] = kept ? w[j] : 0;
-        }
+        for (int j = 0; j < n; j++) w[j] = R(is_kept)(u, x[j], first + j, w[j]) ? w[j] : 0;
     if (u->drawn != NULL)
         for (int j = 0; j < n; j++)
             if (u->drawn[(first + j) / 64] >> (first + j) % 64 & 1) w[j] = 0;
