@@ -2,35 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-/* ---- progress ---- */
-
-enum { BAR = 24 };
-
-static void print_progress(const epoch_progress *now) {
-    char bar[BAR + 1] = "";
-    const int filled = (int)((int64_t)BAR * now->done / now->rows);
-    memset(bar, '#', (size_t)filled);
-    memset(bar + filled, '.', (size_t)(BAR - filled));
-    const double rows_per_second = now->seconds > 0 ? now->done / now->seconds : 0;
-    const int digits = snprintf(NULL, 0, "%d", now->epochs);
-    printf("epoch %*d/%d [%s] loss %.4f  %8.0f rows/s", digits, now->epoch, now->epochs, bar, now->loss, rows_per_second);
-}
-
-void report_progress(const epoch_progress *now) {
-    if (!isatty(STDOUT_FILENO)) return;
-    putchar('\r');
-    print_progress(now);
-    fflush(stdout);
-}
-
-void report_epoch(const epoch_progress *now, double test_accuracy) {
-    if (isatty(STDOUT_FILENO)) putchar('\r');
-    print_progress(now);
-    printf("  test accuracy %.4f\n", test_accuracy);
-    fflush(stdout);
-}
 
 /* ---- one image ---- */
 

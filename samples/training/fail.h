@@ -1,4 +1,4 @@
-/* How this program ends when something goes wrong: one line that says what, and exit code 1. */
+/* How a sample ends when something goes wrong: one line that says what, and exit code 1. */
 #ifndef SAMPLES_FAIL_H
 #define SAMPLES_FAIL_H
 
@@ -8,11 +8,13 @@
 
 #include "smx/smx.h"
 
+extern const char program_name[]; /* every program defines it */
+
 __attribute__((format(printf, 1, 2), noreturn)) static inline void fail(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     fflush(stdout);
-    fputs("train_fashion_mnist: ", stderr);
+    fprintf(stderr, "%s: ", program_name);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);

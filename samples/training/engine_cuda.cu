@@ -29,14 +29,29 @@ static __device__ int element() { return (int)(blockIdx.x * blockDim.x + threadI
 
 /* ---- kernels ---- */
 
-static __global__ void load_batch_kernel(const uint8_t *images, const uint8_t *labels, const int32_t *order, matrix pixels,
-                                         uint8_t *batch_labels) {
+static __global__ void load_images_kernel(const uint8_t *images, const uint8_t *labels, const int32_t *order, matrix pixels,
+                                          uint8_t *batch_labels) {
     const int i = element();
     if (i >= pixels.rows * pixels.cols) return;
     const int row = i / pixels.cols, col = i % pixels.cols;
     const int source = order != nullptr ? order[row] : row;
     pixels.data[i] = ((float)images[(size_t)source * pixels.cols + col] - PIXEL_MEAN) * (1.0f / PIXEL_DEVIATION);
     if (col == 0) batch_labels[row] = labels[source];
+}
+
+static __global__ void load_contexts_kernel(const uint8_t *text, const int32_t *positions, int kinds, matrix one_hots,
+                                            uint8_t *batch_labels) {
+    const int i = element();
+    if (i >= one_hots.rows * one_hots.cols) return;
+    const int row = i / one_hots.cols, col = i % one_hots.cols, length = one_hots.cols / kinds;
+    const uint8_t *symbols = text + positions[row] - length;
+    one_hots.data[i] = symbols[col / kinds] == col % kinds ? 1.0f : 0.0f;
+    if (col == 0) batch_labels[row] = symbols[length];
+}
+
+static __global__ void store_symbols_kernel(const int32_t *symbols, const int32_t *positions, int count, uint8_t *text) {
+    const int i = element();
+    if (i < count) text[positions[i]] = (uint8_t)symbols[i];
 }
 
 static __global__ void add_bias_kernel(matrix x, const float *bias, bool relu) {
@@ -60,11 +75,23 @@ static __global__ void update_kernel(float *parameters, float *velocity, const f
 
 /* ---- the engine's calls ---- */
 
-static void load_batch(const engine *self, const uint8_t *images, const uint8_t *labels, const int32_t *order, matrix pixels,
-                       uint8_t *batch_labels) {
-    load_batch_kernel<<<blocks_for(pixels.rows * pixels.cols), BLOCK, 0, state_of(self)->stream>>>(images, labels, order, pixels,
-                                                                                                   batch_labels);
-    check_cuda(cudaGetLastError(), "load_batch_kernel");
+static void load_images(const engine *self, const uint8_t *images, const uint8_t *labels, const int32_t *order, matrix pixels,
+                        uint8_t *batch_labels) {
+    load_images_kernel<<<blocks_for(pixels.rows * pixels.cols), BLOCK, 0, state_of(self)->stream>>>(images, labels, order, pixels,
+                                                                                                    batch_labels);
+    check_cuda(cudaGetLastError(), "load_images_kernel");
+}
+
+static void load_contexts(const engine *self, const uint8_t *text, const int32_t *positions, int kinds, matrix one_hots,
+                          uint8_t *batch_labels) {
+    load_contexts_kernel<<<blocks_for(one_hots.rows * one_hots.cols), BLOCK, 0, state_of(self)->stream>>>(text, positions, kinds, one_hots,
+                                                                                                          batch_labels);
+    check_cuda(cudaGetLastError(), "load_contexts_kernel");
+}
+
+static void store_symbols(const engine *self, const int32_t *symbols, const int32_t *positions, int count, uint8_t *text) {
+    store_symbols_kernel<<<blocks_for(count), BLOCK, 0, state_of(self)->stream>>>(symbols, positions, count, text);
+    check_cuda(cudaGetLastError(), "store_symbols_kernel");
 }
 
 /* cuBLAS is column-major: there, our row-major c is its transpose, and c' = (a b)' = b' a'. So b goes first, and every leading
@@ -116,7 +143,9 @@ void engine_open_cuda(engine *self, smxHandle_t smx) {
     *self = engine{};
     self->smx = smx;
     self->own = state;
-    self->load_batch = load_batch;
+    self->load_images = load_images;
+    self->load_contexts = load_contexts;
+    self->store_symbols = store_symbols;
     self->multiply = multiply;
     self->add_bias = add_bias;
     self->relu_backward = relu_backward;
