@@ -22,21 +22,28 @@ typedef struct isa {
         .choose = smx_cpu_choose_##name_                                                                                                \
     }
 static const isa baseline = ISA(baseline);
-#ifdef SMX_CPU_X86
-static const isa avx2 = ISA(avx2), avx512 = ISA(avx512);
+#ifdef SMX_CPU_WITH_AVX2
+static const isa avx2 = ISA(avx2);
+#endif
+#ifdef SMX_CPU_WITH_AVX512
+static const isa avx512 = ISA(avx512);
 #endif
 
 /* The best the machine has; SMX_CPU_ISA in the environment asks for less. */
 static const isa *choose_isa(void) {
-#ifdef SMX_CPU_X86
+#if defined(SMX_CPU_WITH_AVX2) || defined(SMX_CPU_WITH_AVX512)
     const char *asked = getenv("SMX_CPU_ISA");
     const int limit = asked == NULL ? 2 : strcmp(asked, "baseline") == 0 ? 0 : strcmp(asked, "avx2") == 0 ? 1 : 2;
     __builtin_cpu_init();
     const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#ifdef SMX_CPU_WITH_AVX512
     const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     if (limit >= 2 && has_avx512) return &avx512;
+#endif
+#ifdef SMX_CPU_WITH_AVX2
     if (limit >= 1 && has_avx2) return &avx2;
+#endif
 #endif
     return &baseline;
 }
