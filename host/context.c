@@ -121,6 +121,20 @@ smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream) {
     return SMX_STATUS_SUCCESS;
 }
 
+smxStatus_t smxSetThreads(smxHandle_t handle, int threads) {
+    SMX_TRY(smx_check_handle("smxSetThreads", handle));
+    if (threads < 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "smxSetThreads: threads is %d, it has to be at least 0", threads);
+    handle->threads = threads;
+    return SMX_STATUS_SUCCESS;
+}
+
+smxStatus_t smxGetThreads(smxHandle_t handle, int *threads) {
+    SMX_TRY(smx_check_handle("smxGetThreads", handle));
+    if (threads == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "smxGetThreads: threads is NULL");
+    *threads = handle->threads;
+    return SMX_STATUS_SUCCESS;
+}
+
 smxStatus_t smxSynchronize(smxHandle_t handle) {
     const char *call = "smxSynchronize";
     SMX_TRY(smx_enter(call, handle));

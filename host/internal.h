@@ -222,6 +222,7 @@ struct smxContext {
     int compute_capability; /* major * 10 + minor; 0 on the CPU */
     size_t shared_bytes;    /* CUDA: the most shared memory of a block */
     const void *isa;        /* CPU: the instruction set in use */
+    int threads;            /* CPU: the most that a call uses; 0: as many as OpenMP has */
     int pinned_plan;        /* index of the only plan row to use, or -1: for tests and measurements */
 
     void *own_workspace, *callers_workspace; /* the caller's is used if there is one */

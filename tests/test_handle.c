@@ -100,10 +100,13 @@ START_TEST(calls_without_a_handle) {
     cudaStream_t stream;
     void *pointer = NULL;
     int64_t count;
+    int threads;
 
     expect_message(smxGetBackend(NULL, &backend), NO_HANDLE, "smxGetBackend", "handle", NULL);
     expect_message(smxSetStream(NULL, NULL), NO_HANDLE, "smxSetStream", "handle", NULL);
     expect_message(smxGetStream(NULL, &stream), NO_HANDLE, "smxGetStream", "handle", NULL);
+    expect_message(smxSetThreads(NULL, 1), NO_HANDLE, "smxSetThreads", "handle", NULL);
+    expect_message(smxGetThreads(NULL, &threads), NO_HANDLE, "smxGetThreads", "handle", NULL);
     expect_message(smxSynchronize(NULL), NO_HANDLE, "smxSynchronize", "handle", NULL);
     expect_message(smxMalloc(NULL, &pointer, 8), NO_HANDLE, "smxMalloc", "handle", NULL);
     expect_message(smxFree(NULL, NULL), NO_HANDLE, "smxFree", "handle", NULL);
@@ -188,6 +191,30 @@ START_TEST(streams) {
     require_success(smxGetStream(h, &stream), "smxGetStream");
     ck_assert_ptr_null(stream);
     require_success(smxSynchronize(h), "smxSynchronize");
+}
+END_TEST
+
+/* What a call uses follows the number; results do not. */
+START_TEST(threads) {
+    smxHandle_t h = session_handle();
+    const smxLayout_t layout = smxRowMajor(SMX_R_32F, 4096, 1000);
+    int kept = -1;
+    char plan[256];
+    session_count_comparison();
+    require_success(smxGetThreads(h, &kept), "smxGetThreads");
+    ck_assert_int_eq(kept, 0);
+    expect_message(smxGetThreads(h, NULL), INVALID, "smxGetThreads", "threads", "NULL", NULL);
+    expect_message(smxSetThreads(h, -3), INVALID, "smxSetThreads", "threads", "-3", NULL);
+    require_success(smxSetThreads(h, 1), "smxSetThreads");
+    require_success(smxGetThreads(h, &kept), "smxGetThreads");
+    ck_assert_int_eq(kept, 1);
+    require_success(smxDescribePlan(h, SMX_OP_SOFTMAX_FORWARD, &layout, plan, sizeof plan), "smxDescribePlan");
+    if (session_backend() == SMX_BACKEND_CPU) ck_assert_msg(strstr(plan, "up to 1 thread") != NULL, "the plan is: %s", plan);
+    trial t = trial_of(SMX_OP_SOFTMAX_FORWARD, SMX_R_32F, 100, 1000);
+    check_trial(&t);
+    require_success(smxSetThreads(h, INT32_MAX), "smxSetThreads"); /* as many as there are processors */
+    check_trial(&t);
+    require_success(smxSetThreads(h, 0), "smxSetThreads");
 }
 END_TEST
 
@@ -402,6 +429,7 @@ Suite *suite_handle(void) {
     tcase_add_test(tcase, handles_are_independent);
     tcase_add_test(tcase, calls_without_a_handle);
     tcase_add_test(tcase, streams);
+    tcase_add_test(tcase, threads);
     tcase_add_test(tcase, destroyed_handle);
 #ifdef SMX_TEST_CUDA_RUNTIME
     tcase_add_test(tcase, stream_of_another_device);

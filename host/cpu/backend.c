@@ -2,11 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "isa.h"
+#include "threads.h"
 
 typedef struct isa {
     const char *name;
@@ -119,10 +117,10 @@ static smxStatus_t run(const smx_call *call) {
 /* From about this many elements on a problem of a batch gets all threads; smaller ones get a thread each. They cannot fail. */
 enum { ELEMENTS_FOR_ALL_THREADS = 1 << 18, ELEMENTS_FOR_THREADS = 1 << 14 };
 
-static void run_small(const smx_call *const *calls, int64_t count, bool at_once) {
-    (void)at_once;
+static void run_small(const smx_call *const *calls, int64_t count, int threads) {
+    (void)threads;
 #ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic, 8) if (at_once)
+#pragma omp parallel for schedule(dynamic, 8) num_threads(threads) if (threads > 1)
 #endif
     for (int64_t i = 0; i < count; i++) (void)run(calls[i]);
 }
@@ -140,18 +138,14 @@ static smxStatus_t batch(const smx_call *calls, int64_t count, const smx_call **
             elements += of_problem;
         }
     }
-    run_small(scratch, small, elements >= ELEMENTS_FOR_THREADS);
+    run_small(scratch, small, elements >= ELEMENTS_FOR_THREADS ? smx_cpu_most_threads(calls[0].handle) : 1);
     return SMX_STATUS_SUCCESS;
 }
 
 static void describe(const smx_call *call, char *text, size_t capacity) {
-#ifdef _OPENMP
-    const int threads = omp_get_max_threads();
-#else
-    const int threads = 1;
-#endif
     snprintf(text, capacity, "%s, %lld x %lld %s: cpu, %s code, up to %d threads", smx_op_name(call->op), (long long)call->rows,
-             (long long)call->cols, smx_type_name(call->in.layout.type), ((const isa *)call->handle->isa)->name, threads);
+             (long long)call->cols, smx_type_name(call->in.layout.type), ((const isa *)call->handle->isa)->name,
+             smx_cpu_most_threads(call->handle));
 }
 
 const smx_backend smx_cpu_backend = {.kind = SMX_BACKEND_CPU,

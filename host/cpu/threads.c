@@ -4,10 +4,21 @@
 
 #include "threads.h"
 
+int smx_cpu_most_threads(smxHandle_t handle) {
+#ifdef _OPENMP
+    const int processors = omp_get_num_procs();
+    if (handle->threads == 0) return omp_get_max_threads();
+    return handle->threads < processors ? handle->threads : processors;
+#else
+    (void)handle;
+    return 1;
+#endif
+}
+
 #ifdef _OPENMP
 static int threads_for(const smx_call *call) {
     const int64_t wanted = call->rows * call->cols / SMX_CPU_ELEMENTS_PER_THREAD;
-    const int most = omp_get_max_threads();
+    const int most = smx_cpu_most_threads(call->handle);
     return wanted < most ? (int)wanted : most;
 }
 #endif

@@ -4,6 +4,8 @@
 
 #include "tuning.h"
 
+int smx_cpu_most_threads(smxHandle_t handle);
+
 /* part(context, begin, end) for parts of [0, rows) that begin at multiples of step, each by a thread of its own; a call that is too small
  * for that runs as one part, without touching OpenMP. */
 typedef void smx_cpu_part(const void *context, int64_t begin, int64_t end);

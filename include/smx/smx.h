@@ -178,6 +178,12 @@ SMX_API smxStatus_t smxGetBackend(smxHandle_t handle, smxBackend_t *backend);
 SMX_API smxStatus_t smxSetStream(smxHandle_t handle, cudaStream_t stream);
 /* The stream given to smxSetStream, NULL before. */
 SMX_API smxStatus_t smxGetStream(smxHandle_t handle, cudaStream_t *stream);
+/* The most threads that a call of a CPU handle uses; 0, the default: as many as OpenMP has (OMP_NUM_THREADS, or the processors). Never
+ * more than there are processors; small calls use fewer. A handle on CUDA remembers the number and has no use for it. INVALID_VALUE:
+ * threads < 0. */
+SMX_API smxStatus_t smxSetThreads(smxHandle_t handle, int threads);
+/* The number given to smxSetThreads, 0 before. */
+SMX_API smxStatus_t smxGetThreads(smxHandle_t handle, int *threads);
 /* Waits until the work enqueued on the handle's stream is done. INVALID_VALUE: the stream is being captured; the capture goes on. */
 SMX_API smxStatus_t smxSynchronize(smxHandle_t handle);
 
