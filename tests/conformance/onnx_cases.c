@@ -13,18 +13,32 @@
 
 static const struct {
     const char *name;
-    const char *missing; /* what smx lacks to run it, or NULL */
+    const char *attribute; /* an integer that cases have to have as follows, or nothing: smx offers nothing else */
+    int64_t value, otherwise;
+    const char *missing; /* what smx lacks to run others */
 } operators[ONNX_OPERATORS] = {
-    [ONNX_SOFTMAX] = {"Softmax", NULL},
-    [ONNX_LOG_SOFTMAX] = {"LogSoftmax", NULL},
-    [ONNX_SOFTMAX_CROSS_ENTROPY_LOSS] = {"SoftmaxCrossEntropyLoss", NULL},
-    [ONNX_NEGATIVE_LOG_LIKELIHOOD_LOSS] = {"NegativeLogLikelihoodLoss", NULL},
-    [ONNX_REDUCE_LOG_SUM_EXP] = {"ReduceLogSumExp", NULL},
-    [ONNX_HARDMAX] = {"Hardmax", "smxArgmax is not in the library yet"},
-    [ONNX_ARG_MAX] = {"ArgMax", "smxArgmax is not in the library yet"},
+    [ONNX_SOFTMAX] = {.name = "Softmax"},
+    [ONNX_LOG_SOFTMAX] = {.name = "LogSoftmax"},
+    [ONNX_SOFTMAX_CROSS_ENTROPY_LOSS] = {.name = "SoftmaxCrossEntropyLoss"},
+    [ONNX_NEGATIVE_LOG_LIKELIHOOD_LOSS] = {.name = "NegativeLogLikelihoodLoss"},
+    [ONNX_REDUCE_LOG_SUM_EXP] = {.name = "ReduceLogSumExp"},
+    [ONNX_HARDMAX] = {.name = "Hardmax"},
+    [ONNX_ARG_MAX] = {"ArgMax", "select_last_index", 0, 0, "smxArgmax gives the first of equal elements, never the last"},
+    [ONNX_TOP_K] = {"TopK", "largest", 1, 1, "smxTopK finds the largest elements, never the smallest"},
 };
 
 const char *onnx_operator_name(onnx_operator op) { return operators[op].name; }
+
+const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node, const char *name) {
+    for (size_t i = 0; i < node->n_attribute; i++)
+        if (strcmp(node->attribute[i]->name, name) == 0) return node->attribute[i];
+    return NULL;
+}
+
+int64_t onnx_integer(const Onnx__NodeProto *node, const char *name, int64_t otherwise) {
+    const Onnx__AttributeProto *a = onnx_attribute(node, name);
+    return a != NULL ? a->i : otherwise;
+}
 
 static onnx_operator operator_of(const Onnx__NodeProto *node) {
     onnx_operator op = 0;
@@ -76,7 +90,8 @@ static bool take_single_node(onnx_case *c, const Onnx__ModelProto *model) {
     c->op = op;
     c->node = model->graph->node[0];
     c->opset = opset_of(model);
-    if (operators[op].missing != NULL) c->skipped = onnx_format("%s", operators[op].missing);
+    if (operators[op].attribute != NULL && onnx_integer(c->node, operators[op].attribute, operators[op].otherwise) != operators[op].value)
+        c->skipped = onnx_format("%s", operators[op].missing);
     return true;
 }
 

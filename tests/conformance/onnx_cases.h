@@ -12,10 +12,13 @@ typedef enum onnx_operator {
     ONNX_REDUCE_LOG_SUM_EXP,
     ONNX_HARDMAX,
     ONNX_ARG_MAX,
+    ONNX_TOP_K,
     ONNX_OPERATORS
 } onnx_operator;
 
 const char *onnx_operator_name(onnx_operator op);
+const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node, const char *name); /* NULL: there is none */
+int64_t onnx_integer(const Onnx__NodeProto *node, const char *name, int64_t otherwise);
 
 typedef struct onnx_case {
     char *name;   /* such as node/test_softmax_axis_0 */

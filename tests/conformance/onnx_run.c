@@ -20,16 +20,8 @@ static void require(const onnx_case *c, smxStatus_t status, const char *call) {
 
 /* ---- attributes ---- */
 
-static const Onnx__AttributeProto *attribute(const onnx_case *c, const char *name) {
-    for (size_t i = 0; i < c->node->n_attribute; i++)
-        if (strcmp(c->node->attribute[i]->name, name) == 0) return c->node->attribute[i];
-    return NULL;
-}
-
-static int64_t integer(const onnx_case *c, const char *name, int64_t otherwise) {
-    const Onnx__AttributeProto *a = attribute(c, name);
-    return a != NULL ? a->i : otherwise;
-}
+static const Onnx__AttributeProto *attribute(const onnx_case *c, const char *name) { return onnx_attribute(c->node, name); }
+static int64_t integer(const onnx_case *c, const char *name, int64_t otherwise) { return onnx_integer(c->node, name, otherwise); }
 
 static smxReduction_t reduction(const onnx_case *c) {
     const Onnx__AttributeProto *a = attribute(c, "reduction");
@@ -224,6 +216,95 @@ static void run_log_sum_exp(const onnx_case *c, const data_set *set) {
     buffer_free(&x.memory);
 }
 
+/* ---- ArgMax, Hardmax, TopK: what smx chooses of every row, rows x count ---- */
+
+static void get_result(const onnx_case *c, void *to, const void *from, size_t bytes) {
+    require(c, smxMemcpyAsync(session_handle(), to, from, bytes), "smxMemcpyAsync");
+    require(c, smxSynchronize(session_handle()), "smxSynchronize");
+}
+
+static int64_t *choose(const onnx_case *c, const onnx_array *in, const smxLayout_t *layout, int64_t count) {
+    const int64_t rows = layout_rows(layout);
+    const size_t bytes = (size_t)(rows * count) * sizeof(int64_t);
+    int64_t *chosen = malloc(bytes);
+    void *indices = NULL, *probabilities = NULL;
+    tensor x = upload(in, in->type);
+
+    ck_assert_ptr_nonnull(chosen);
+    require(c, smxMalloc(session_handle(), &indices, bytes), "smxMalloc");
+    require(c, smxMalloc(session_handle(), &probabilities, bytes), "smxMalloc");
+    if (c->op == ONNX_TOP_K)
+        require(c, smxTopK(session_handle(), NULL, layout, pointer(&x), count, probabilities, SMX_R_64I, indices), "smxTopK");
+    else
+        require(c, smxArgmax(session_handle(), layout, pointer(&x), SMX_R_64I, indices), "smxArgmax");
+    get_result(c, chosen, indices, bytes);
+    require(c, smxFree(session_handle(), indices), "smxFree");
+    require(c, smxFree(session_handle(), probabilities), "smxFree");
+    expect_no_bad_targets(c);
+    buffer_free(&x.memory);
+    return chosen;
+}
+
+/* An output that has `count` elements in the place of a row's. */
+static double of_output(const onnx_array *output, const smxLayout_t *layout, int64_t count, int64_t row, int64_t at) {
+    const int64_t place = (row / layout->inner * count + at) * layout->inner + row % layout->inner;
+    const void *element = onnx_element(output, place);
+    int64_t index;
+    if (output->type != SMX_R_64I) return load_element(output->type, element);
+    memcpy(&index, element, sizeof index);
+    return (double)index;
+}
+
+static void expect_equal(const onnx_case *c, int output, int64_t row, int64_t at, double expected, double got) {
+    if (expected != got)
+        ck_abort_msg("%s: output %d, row %lld, number %lld: expected %g, got %g", c->name, output, (long long)row, (long long)at, expected,
+                     got);
+}
+
+static void run_arg_max(const onnx_case *c, const data_set *set) {
+    const onnx_array *in = &set->inputs[0];
+    const smxLayout_t layout = along_axis(c, in, integer(c, "axis", 0));
+    int64_t *chosen = choose(c, in, &layout, 1);
+
+    session_count_comparison();
+    for (int64_t r = 0; r < layout_rows(&layout); r++)
+        expect_equal(c, 0, r, 0, of_output(&set->outputs[0], &layout, 1, r, 0), (double)chosen[r]);
+    free(chosen);
+}
+
+/* 1 in the column that smx chooses, 0 elsewhere. */
+static void run_hardmax(const onnx_case *c, const data_set *set) {
+    const onnx_array *in = &set->inputs[0];
+    const smxLayout_t layout = softmax_layout(c, in);
+    int64_t *chosen = choose(c, in, &layout, 1);
+
+    session_count_comparison();
+    for (int64_t r = 0; r < layout_rows(&layout); r++)
+        for (int64_t j = 0; j < layout.cols; j++)
+            expect_equal(c, 0, r, j, of_output(&set->outputs[0], &layout, layout.cols, r, j), j == chosen[r] ? 1.0 : 0.0);
+    free(chosen);
+}
+
+/* ONNX's values are the elements themselves. */
+static void run_top_k(const onnx_case *c, const data_set *set) {
+    const onnx_array *in = &set->inputs[0];
+    const smxLayout_t layout = along_axis(c, in, integer(c, "axis", -1));
+    int64_t k = 0;
+
+    ck_assert_int_eq(set->input_count, 2);
+    ck_assert_int_eq(set->output_count, 2);
+    memcpy(&k, onnx_element(&set->inputs[1], 0), sizeof k);
+    int64_t *chosen = choose(c, in, &layout, k);
+    session_count_comparison();
+    for (int64_t r = 0; r < layout_rows(&layout); r++)
+        for (int64_t j = 0; j < k; j++) {
+            const int64_t column = chosen[r * k + j];
+            expect_equal(c, 1, r, j, of_output(&set->outputs[1], &layout, k, r, j), (double)column);
+            expect_equal(c, 0, r, j, of_output(&set->outputs[0], &layout, k, r, j), of_output(in, &layout, layout.cols, r, column));
+        }
+    free(chosen);
+}
+
 /* ---- data sets ---- */
 
 static int read_arrays(const onnx_case *c, int number, const char *kind, onnx_array *arrays, int most) {
@@ -252,6 +333,9 @@ void onnx_run(const onnx_case *c) {
         case ONNX_SOFTMAX_CROSS_ENTROPY_LOSS:
         case ONNX_NEGATIVE_LOG_LIKELIHOOD_LOSS: run_loss(c, &set); break;
         case ONNX_REDUCE_LOG_SUM_EXP: run_log_sum_exp(c, &set); break;
+        case ONNX_ARG_MAX: run_arg_max(c, &set); break;
+        case ONNX_HARDMAX: run_hardmax(c, &set); break;
+        case ONNX_TOP_K: run_top_k(c, &set); break;
         default: ck_abort_msg("%s: %s is not run", c->name, onnx_operator_name(c->op));
         }
         for (int i = 0; i < set.input_count; i++) onnx_free_array(&set.inputs[i]);
