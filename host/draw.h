@@ -5,6 +5,7 @@
 
 #include <Random123/philox.h>
 #include <math.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -75,10 +76,20 @@ SMX_BOTH uint64_t smx_weight_to_pass(uint64_t u, uint64_t total) {
 #endif
 }
 
-/* How much of the total the kept tokens weigh at least: the least integer not below share * total. */
+/* The least integer that is not below share * total, for a share above 0 and at most 1; exact, as the product has 88 bits. */
 SMX_BOTH uint64_t smx_weight_of_share(float share, uint64_t total) {
-    const uint64_t least = (uint64_t)ceil((double)share * (double)total);
-    return least < 1 ? 1 : least < total ? least : total;
+    uint32_t bits;
+    memcpy(&bits, &share, sizeof bits);
+    const int biased = (int)(bits >> 23), right = biased > 0 ? 150 - biased : 149; /* share = mantissa / 2^right */
+    const uint64_t mantissa = (bits & 0x7fffffu) | (biased > 0 ? 0x800000u : 0u);
+    const uint64_t high = smx_weight_to_pass(mantissa, total), low = mantissa * total;
+    if (right >= 64) {
+        const uint64_t whole = right < 128 ? high >> (right - 64) : 0;
+        const bool exact = low == 0 && (right < 128 ? whole << (right - 64) : 0) == high;
+        return whole + (exact ? 0 : 1);
+    }
+    const uint64_t whole = high << (64 - right) | low >> right;
+    return whole + (low << (64 - right) != 0 ? 1 : 0);
 }
 
 SMX_BOTH uint64_t smx_least_weight(float min_p, int missing_bits) {

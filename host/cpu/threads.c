@@ -16,8 +16,8 @@ int smx_cpu_most_threads(smxHandle_t handle) {
 }
 
 #ifdef _OPENMP
-static int threads_for(const smx_call *call) {
-    const int64_t wanted = call->rows * call->cols / SMX_CPU_ELEMENTS_PER_THREAD;
+static int threads_for(const smx_call *call, int64_t steps) {
+    const int64_t by_size = call->rows * call->cols / SMX_CPU_ELEMENTS_PER_THREAD, wanted = by_size < steps ? by_size : steps;
     const int most = smx_cpu_most_threads(call->handle);
     return wanted < most ? (int)wanted : most;
 }
@@ -25,11 +25,12 @@ static int threads_for(const smx_call *call) {
 
 void smx_cpu_in_threads(const smx_call *call, int64_t step, smx_cpu_part *part, const void *context) {
 #ifdef _OPENMP
-    const int threads = threads_for(call);
+    const int64_t steps = (call->rows + step - 1) / step;
+    const int threads = threads_for(call, steps);
     if (threads > 1) {
 #pragma omp parallel num_threads(threads)
         {
-            const int64_t steps = (call->rows + step - 1) / step, team = omp_get_num_threads(), own = omp_get_thread_num();
+            const int64_t team = omp_get_num_threads(), own = omp_get_thread_num();
             const int64_t begin = steps * own / team * step, end = steps * (own + 1) / team * step;
             part(context, begin, end < call->rows ? end : call->rows);
         }

@@ -461,8 +461,9 @@ SMX_API smxStatus_t smxNllLossForwardHost(smxHandle_t handle, const smxHostOptio
  *              (its coefficients: host/draw.h), relative error 1.5e-7. Weights are integers, so their sums do not depend
  *              on any order. A token less probable than 2^-40 times the most probable one has weight 0. Rows of more than 2^22 columns
  *              have as many bits less as their number of columns, rounded up to a power of two, has more.
- *   filters    in this order: top-k keeps the k largest logits (of equal ones the first), top-p the tokens before which, in order of their
- *              logits, less than the p-th part of the weight kept so far lies, min-p the weights of at least minP * 2^40.
+ *   filters    in this order: top-k keeps the k largest logits (of equal ones the first); top-p of these the tokens j with
+ *              sum w_i < topP * W, the sum over all kept i with x_i > x_j, W over all kept, so that equal logits stay or go together;
+ *              min-p the weights of at least minP * 2^40.
  *   draw       the kept token j with sum_{i < j} w_i <= floor(u * sum_i w_i / 2^64) < sum_{i <= j} w_i over kept tokens in the order of
  *              their columns, u being 64 random bits. So a token of weight 0 is never drawn.
  *   bits       u = the first two 32-bit words, low word first, of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
