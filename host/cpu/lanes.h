@@ -43,6 +43,48 @@ FORCE_INLINE vector_double max_double(vector_double a, vector_double b) {
     return (vector_double)((larger & (mask_double)a) | (~larger & (mask_double)b));
 }
 
+/* Lane k and the one at k ^ distance change places, for a distance of 1, 2, 4 or 8 below the number of lanes in a vector. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define HAS_SHUFFLES 1
+#define PLACES_2(n, i, d) ((i) ^ (d)) % (n), (((i) + 1) ^ (d)) % (n)
+#define PLACES_4(n, i, d) PLACES_2(n, i, d), PLACES_2(n, (i) + 2, d)
+#define PLACES_8(n, i, d) PLACES_4(n, i, d), PLACES_4(n, (i) + 4, d)
+#define PLACES_16(n, i, d) PLACES_8(n, i, d), PLACES_8(n, (i) + 8, d)
+#define SWAPPED_(v, d, n) __builtin_shufflevector(v, v, PLACES_##n(n, 0, d))
+#define SWAPPED(v, distance, n) \
+    ((distance) == 8 ? SWAPPED_(v, 8, n) : (distance) == 4 ? SWAPPED_(v, 4, n) : (distance) == 2 ? SWAPPED_(v, 2, n) : SWAPPED_(v, 1, n))
+#endif
+#endif
+
+FORCE_INLINE vector_float swapped_float(vector_float v, int distance) {
+#if defined(HAS_SHUFFLES) && VECTOR_BYTES == 64
+    return SWAPPED(v, distance, 16);
+#elif defined(HAS_SHUFFLES) && VECTOR_BYTES == 32
+    return SWAPPED(v, distance, 8);
+#elif defined(HAS_SHUFFLES)
+    return SWAPPED(v, distance, 4);
+#else
+    const vector_float old = v;
+    for (size_t k = 0; k < VECTOR_BYTES / sizeof(float); k++) v[k] = old[k ^ (size_t)distance];
+    return v;
+#endif
+}
+
+FORCE_INLINE vector_double swapped_double(vector_double v, int distance) {
+#if defined(HAS_SHUFFLES) && VECTOR_BYTES == 64
+    return SWAPPED(v, distance, 8);
+#elif defined(HAS_SHUFFLES) && VECTOR_BYTES == 32
+    return SWAPPED(v, distance, 4);
+#elif defined(HAS_SHUFFLES)
+    return SWAPPED(v, distance, 2);
+#else
+    const vector_double old = v;
+    for (size_t k = 0; k < VECTOR_BYTES / sizeof(double); k++) v[k] = old[k ^ (size_t)distance];
+    return v;
+#endif
+}
+
 /* As multiply_add() of single numbers. */
 FORCE_INLINE vector_float multiply_add_vectors(vector_float a, vector_float b, vector_float c) {
 #if defined(__AVX512F__)
@@ -156,21 +198,19 @@ FORCE_INLINE R(lanes) R(some)(R(lanes) a, int n) {
 
 /* ---- across the lanes ---- */
 
-FORCE_INLINE REAL R(sum_across)(R(lanes) a) {
-    REAL lane[LANES];
-    R(set)(lane, a);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++) lane[k] += lane[k + half];
-    return lane[0];
-}
+/* The body of a function that combines the lanes of a: one half of them with the other, then the halves of that half, and so on. */
+#ifndef ACROSS
+#define ACROSS(a, vectors, combined, swapped)                                                                                             \
+    _Pragma("GCC unroll 4") for (int half = (vectors) / 2; half > 0; half /= 2) _Pragma("GCC unroll 4") for (int v = 0; v < half; v++)(a) \
+        .of[v] = combined((a).of[v], (a).of[v + half]);                                                                                   \
+    _Pragma("GCC unroll 4") for (int half = LANES / (vectors) / 2; half > 0; half /= 2)(a).of[0] =                                        \
+        combined((a).of[0], swapped((a).of[0], half));                                                                                    \
+    return (a).of[0][0]
+#define ADDED(a, b) ((a) + (b))
+#endif
 
-FORCE_INLINE REAL R(max_across)(R(lanes) a) {
-    REAL lane[LANES];
-    R(set)(lane, a);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++) lane[k] = lane[k] > lane[k + half] ? lane[k] : lane[k + half];
-    return lane[0];
-}
+FORCE_INLINE REAL R(sum_across)(R(lanes) a) { ACROSS(a, R(VECTORS), ADDED, R(swapped)); }
+FORCE_INLINE REAL R(max_across)(R(lanes) a) { ACROSS(a, R(VECTORS), R(max), R(swapped)); }
 
 /* ---- long sums ---- */
 
@@ -206,22 +246,25 @@ typedef struct double_lanes {
 
 typedef float half_vector __attribute__((vector_size(VECTOR_BYTES / 2)));
 
-FORCE_INLINE void add_piece_float(double_lanes *total, lanes_float piece) {
-    float lane[LANES];
-    set_float(lane, piece);
-    _Pragma("GCC unroll 8") for (int v = 0; v < DOUBLE_VECTORS; v++) {
-        half_vector half;
-        memcpy(&half, lane + v * (LANES / DOUBLE_VECTORS), sizeof half);
-        total->of[v] += __builtin_convertvector(half, vector_double);
-    }
+FORCE_INLINE vector_double as_doubles(half_vector v) {
+#if defined(__AVX512F__)
+    return (vector_double)_mm512_cvtps_pd((__m256)v);
+#elif defined(__AVX__)
+    return (vector_double)_mm256_cvtps_pd((__m128)v);
+#else
+    return __builtin_convertvector(v, vector_double);
+#endif
 }
 
-static inline double sum_across_double_lanes(const double_lanes *total) {
-    double lane[LANES];
-    memcpy(lane, total, sizeof lane);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half; k++) lane[k] += lane[k + half];
-    return lane[0];
+FORCE_INLINE void add_piece_float(double_lanes *total, lanes_float piece) {
+    half_vector half[DOUBLE_VECTORS];
+    memcpy(half, &piece, sizeof half);
+    _Pragma("GCC unroll 8") for (int v = 0; v < DOUBLE_VECTORS; v++) total->of[v] += as_doubles(half[v]);
+}
+
+FORCE_INLINE double sum_across_double_lanes(const double_lanes *total) {
+    double_lanes all = *total;
+    ACROSS(all, DOUBLE_VECTORS, ADDED, swapped_double);
 }
 #else
 FORCE_INLINE void add_piece_double(double_lanes *total, lanes_double piece) {

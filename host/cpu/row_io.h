@@ -29,7 +29,7 @@ static inline void R(set_element)(const smx_operand *o, int64_t at, REAL value) 
 /* ---- n elements side by side ---- */
 
 static inline void R(read_piece)(const smx_operand *o, int64_t at, int n, REAL *to) {
-    const void *data = (const char *)o->data + at * (int64_t)smx_type_bytes(o->layout.type);
+    const void *data = (const char *)o->data + at * (int64_t)smx_cpu_element_bytes(o->layout.type);
     float floats[SMX_CPU_PIECE];
     float *const converted = sizeof(REAL) == sizeof(float) ? (float *)(void *)to : floats;
     switch (o->layout.type) {
@@ -47,8 +47,8 @@ static inline void R(read_piece)(const smx_operand *o, int64_t at, int n, REAL *
 }
 
 static inline void R(write_piece)(const smx_operand *o, int64_t at, int n, const REAL *from, bool streams) {
-    const size_t bytes = (size_t)n * smx_type_bytes(o->layout.type);
-    void *data = (char *)o->data + at * (int64_t)smx_type_bytes(o->layout.type);
+    const size_t bytes = (size_t)n * smx_cpu_element_bytes(o->layout.type);
+    void *data = (char *)o->data + at * (int64_t)smx_cpu_element_bytes(o->layout.type);
     float floats[SMX_CPU_PIECE];
     uint16_t words[SMX_CPU_PIECE];
     const void *result = words;
@@ -92,14 +92,15 @@ static inline void R(store)(const smx_operand *o, int64_t row, int64_t first, in
         return;
     }
     /* The first piece ends with a line of the cache, so that none but the last lines are written in two parts. */
-    const uintptr_t bytes = smx_type_bytes(o->layout.type), begin = (uintptr_t)o->data / bytes + (uintptr_t)at;
+    const uintptr_t bytes = smx_cpu_element_bytes(o->layout.type), begin = (uintptr_t)o->data / bytes + (uintptr_t)at;
     for (int done = 0, size = SMX_CPU_PIECE - (int)(begin % (CACHE_LINE / bytes)); done < n; done += size, size = SMX_CPU_PIECE)
         R(write_piece)(o, at + done, n - done < size ? n - done : size, from + done, streams);
 }
 
 /* What will be read next: the elements behind these, of the row or of the next rows. */
 static inline upcoming R(after)(const smx_operand *o, int64_t row, int64_t first, int n) {
-    const int64_t each = (int64_t)smx_type_bytes(o->layout.type), ahead = n * each > SMX_CPU_FETCH_BYTES ? n * each : SMX_CPU_FETCH_BYTES;
+    const int64_t each = (int64_t)smx_cpu_element_bytes(o->layout.type),
+                  ahead = n * each > SMX_CPU_FETCH_BYTES ? n * each : SMX_CPU_FETCH_BYTES;
     return (upcoming){(const char *)o->data + (row_offset(&o->layout, row) + first) * each + ahead, (size_t)each};
 }
 

@@ -26,9 +26,12 @@ enum {
     SMX_CPU_FETCH_BYTES = 2 << 10,
 };
 
+/* smx_type_bytes() of a floating type, without a call: single rows are short. */
+static inline size_t smx_cpu_element_bytes(smxDataType_t type) { return type == SMX_R_32F ? 4 : type == SMX_R_64F ? 8 : 2; }
+
 /* In place the lines have been read anyway. */
 static inline bool smx_cpu_streams(const smx_call *call) {
-    return call->rows * call->cols * (int64_t)smx_type_bytes(call->out.layout.type) >= SMX_CPU_STREAM_BYTES &&
+    return call->rows * call->cols * (int64_t)smx_cpu_element_bytes(call->out.layout.type) >= SMX_CPU_STREAM_BYTES &&
            call->out.data != call->in.data && call->out.data != call->second.data;
 }
 
