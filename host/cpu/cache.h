@@ -36,6 +36,19 @@ static inline void stream_vector(char *to, const char *from) {
 }
 #endif
 
+/* Whole vectors to where they may be streamed, or anyhow. */
+static inline __attribute__((always_inline)) void set_vectors(void *to, const void *from, size_t bytes, bool streams) {
+#ifdef STREAM_BYTES
+    const size_t each = bytes < STREAM_BYTES ? bytes : STREAM_BYTES;
+    if (streams && each == STREAM_BYTES) {
+        _Pragma("GCC unroll 8") for (size_t at = 0; at < bytes; at += each) stream_vector((char *)to + at, (const char *)from + at);
+        return;
+    }
+#endif
+    (void)streams;
+    memcpy(to, from, bytes);
+}
+
 /* A copy whose lines do not enter the cache, as far as it fills whole ones. */
 static inline void stream_copy(void *destination, const void *source, size_t bytes) {
     char *to = destination;

@@ -24,18 +24,19 @@ static inline REAL R(plain_loss)(const smx_call *call, REAL a, REAL reference, R
     return a * (ln_sum + distance) + (REAL)R(z_term)(call, lse);
 }
 
-/* g * (p_j * share - [j = target] * a), with p_j = e_j * normalizer: what is different of the target, if `at` is one of n columns */
-static inline void R(correct_target)(REAL *dx, int64_t at, int n, REAL p_target, REAL g, REAL share, REAL a) {
-    if (at >= 0 && at < n) dx[at] = g * (p_target * share - a);
+/* g * (p_j * share - [j = target] * a), with p_j = e_j * normalizer */
+static inline R(scaling) R(gradient_scaling)(REAL reference, REAL normalizer, REAL p_target, int64_t target, REAL g, REAL share, REAL a) {
+    return (R(scaling)){.reference = reference, .a = normalizer, .b = g * share, .target = target, .at_target = g * (p_target * share - a)};
 }
 
-static void R(loss_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
+FORCE_INLINE void R(loss_row_of)(smxDataType_t type, const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
     const smx_call *call = l->call;
     const REAL scale = (REAL)call->scale, a = R(weight_of)(l, target);
     const bool has_gradient = call->out.data != NULL && l->divisor != 0;
-    REAL e[SMX_CPU_BLOCK], x_target;
+    REAL x_target;
     R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
-    const R(row_state) state = has_gradient ? R(state_and_exponentials)(call, row, e) : R(state_of_row)(call, row, e);
+    const R(row_state) state =
+        has_gradient ? R(state_and_exponentials)(type, call, row, room) : R(state_of_row)(type, call, row, room->block);
     const R(distribution) d = R(distribution_of)(state, scale);
     R(yield)(l, row, R(plain_loss)(call, a, d.reference, d.ln_sum, d.lse, x_target), d.lse);
     if (call->out.data == NULL) return;
@@ -45,13 +46,12 @@ static void R(loss_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
     }
     const REAL g = R(upstream)(l, row) * scale, share = R(share_of_probabilities)(call, (double)a, d.lse);
     const REAL p_target = R(exponential)(x_target, d.reference, R(factor)(scale)) * d.normalizer;
-    const bool streams = smx_cpu_streams(call);
-    FOR_EACH_BLOCK(call->cols) {
-        REAL *const dx = R(place)(&call->out, row, first, e, streams);
-        R(scaled_exponentials)(call, row, first, BLOCK_SIZE, d.reference, e, d.normalizer, g * share, dx);
-        R(correct_target)(dx, target - first, BLOCK_SIZE, p_target, g, share, a);
-        R(put)(&call->out, row, first, BLOCK_SIZE, dx, e, streams);
-    }
+    const R(scaling) s = R(gradient_scaling)(d.reference, d.normalizer, p_target, target, g, share, a);
+    R(put_scaled_exponentials)(type, call, row, room, &s);
+}
+
+static void R(loss_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
+    BY_TYPE(R(type_of_rows)(l->call), R(loss_row_of), l, row, target, room);
 }
 
 /* The forward's logsumexp is at hand; of a row where it is not finite there is no distribution. */
@@ -60,11 +60,10 @@ static inline REAL R(given_lse)(const smx_call *call, int64_t row) {
     return isfinite(given) ? given : (REAL)NAN;
 }
 
-static void R(gradient_from_lse_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
+FORCE_INLINE void R(gradient_from_lse_row_of)(smxDataType_t type, const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
     const smx_call *call = l->call;
-    REAL e[SMX_CPU_BLOCK];
     const REAL lse = R(given_lse)(call, row), a = R(weight_of)(l, target);
-    const REAL scale = (REAL)call->scale, g = R(upstream)(l, row) * scale;
+    const REAL scale = (REAL)call->scale, factor = R(factor)(1), g = R(upstream)(l, row) * scale;
     const REAL share = R(share_of_probabilities)(call, (double)a, lse);
     if (l->divisor == 0) {
         R(store_zero_row)(call, row);
@@ -72,16 +71,22 @@ static void R(gradient_from_lse_row)(const R(loss_rule) * l, int64_t row, int64_
     }
     REAL x_target;
     R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
-    const REAL p_target = R(exponential)(scale * x_target, lse, R(factor)(1));
+    const R(scaling) s = R(gradient_scaling)(lse, 1, R(exponential)(scale * x_target, lse, factor), target, g, share, a);
+    const R(lanes) scales = R(all)(scale), reference = R(all)(lse);
     const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        const REAL *const x = R(view)(&call->in, row, first, BLOCK_SIZE, e);
-        REAL *const dx = R(place)(&call->out, row, first, e, streams);
-#pragma omp simd
-        for (int j = 0; j < BLOCK_SIZE; j++) dx[j] = R(exponential)(scale * x[j], lse, R(factor)(1)) * (g * share);
-        R(correct_target)(dx, target - first, BLOCK_SIZE, p_target, g, share, a);
-        R(put)(&call->out, row, first, BLOCK_SIZE, dx, e, streams);
+        const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, room->block);
+        const destination dx = R(place)(type, &call->out, row, first, room->block, streams);
+        const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
+        PUT_EACH(type, dx, BLOCK_SIZE,
+                 (fetch_upcoming(next, i),
+                  R(scaled)(&s, R(exponentials)(R(product)(scales, R(lanes_at)(type, x, i, m)), reference, factor), 1, first + i)));
+        R(store_room)(&call->out, row, first, BLOCK_SIZE, dx, room->block, streams);
     }
+}
+
+static void R(gradient_from_lse_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
+    BY_TYPE(R(type_of_rows)(l->call), R(gradient_from_lse_row_of), l, row, target, room);
 }
 
 /* ---- all options ---- */
@@ -92,10 +97,10 @@ static inline void R(rescale_to_lse)(R(distribution) * d, REAL lse, REAL scale) 
     d->lse = lse;
 }
 
-static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
+static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
     const smx_call *call = l->call;
     const REAL scale = R(scale_of_logits)(call);
-    REAL u[SMX_CPU_BLOCK], a[SMX_CPU_BLOCK], u_target = 0, a_target = 0;
+    REAL *const u = room->block, a[SMX_CPU_BLOCK], u_target = 0, a_target = 0;
     if (target >= 0) {
         R(load)(&call->in, row, target, 1, &u_target); /* before the gradient may overwrite it */
         R(cap)(call, &u_target, 1);

@@ -114,10 +114,17 @@ FORCE_INLINE vector_float exp2_of_negatives_float(vector_float z) {
     return p * (vector_float)((mask_float)n_biased << 23);
 }
 
-FORCE_INLINE vector_double exp2_of_negatives_double(vector_double z) {
-    for (size_t k = 0; k < VECTOR_BYTES / sizeof(double); k++) z[k] = exp2_of_negative_double(z[k]);
+/* As exp2_float(). */
+FORCE_INLINE vector_float exp2_of_float(vector_float z) {
+    const vector_float zero = {0};
+    return exp2_of_negatives_float(-max_float(zero - 128.0f, -z));
+}
+
+FORCE_INLINE vector_double exp2_of_double(vector_double z) {
+    for (size_t k = 0; k < VECTOR_BYTES / sizeof(double); k++) z[k] = exp2_double(z[k]);
     return z;
 }
+FORCE_INLINE vector_double exp2_of_negatives_double(vector_double z) { return exp2_of_double(z); }
 #endif
 
 enum { R(VECTORS) = LANES * sizeof(REAL) / VECTOR_BYTES };
@@ -168,31 +175,18 @@ FORCE_INLINE R(lanes) R(exponentials_below)(R(lanes) x, R(lanes) reference, REAL
     return x;
 }
 
-/* ---- the last elements of a row: n of them, 1 to 16 ---- */
-
-FORCE_INLINE R(lanes) R(get_some)(const REAL *from, int n, REAL rest) {
-    if (n == LANES) return R(get)(from);
-    REAL all[LANES];
-    for (int k = 0; k < LANES; k++) all[k] = rest;
-    memcpy(all, from, (size_t)n * sizeof *from);
-    return R(get)(all);
+/* As R(exponential)(). */
+FORCE_INLINE R(lanes) R(exponentials)(R(lanes) x, R(lanes) reference, REAL factor) {
+    FOR_EACH_VECTOR x.of[v] = R(exp2_of)((x.of[v] - reference.of[v]) * factor);
+    return x;
 }
 
-FORCE_INLINE void R(set_some)(REAL *to, int n, R(lanes) a) {
-    REAL all[LANES];
-    if (n == LANES) {
-        R(set)(to, a);
-    } else {
-        R(set)(all, a);
-        memcpy(to, all, (size_t)n * sizeof *to);
-    }
-}
-
-FORCE_INLINE R(lanes) R(some)(R(lanes) a, int n) {
+/* The first n lanes, and `rest` in the others. */
+FORCE_INLINE R(lanes) R(first_lanes)(R(lanes) a, int n, REAL rest) {
     if (n == LANES) return a;
     REAL all[LANES];
     R(set)(all, a);
-    for (int k = n; k < LANES; k++) all[k] = 0;
+    for (int k = n; k < LANES; k++) all[k] = rest;
     return R(get)(all);
 }
 

@@ -112,9 +112,9 @@ static inline int64_t R(target_of)(const R(loss_rule) * l, int64_t row, bad_rows
 /* ---- all rows ---- */
 
 /* target: its index, or PROBABILITIES */
-typedef void R(loss_function)(const R(loss_rule) *, int64_t row, int64_t target);
+typedef void R(loss_function)(const R(loss_rule) *, int64_t row, int64_t target, R(row_room) * room);
 
-static void R(one_row)(const R(loss_rule) * l, R(loss_function) * function, int64_t row, bad_rows *bad) {
+static void R(one_row)(const R(loss_rule) * l, R(loss_function) * function, int64_t row, R(row_room) * room, bad_rows *bad) {
     smx_call own;
     R(loss_rule) rule = *l;
     rule.call = call_of_row(l->call, row, &own);
@@ -124,7 +124,7 @@ static void R(one_row)(const R(loss_rule) * l, R(loss_function) * function, int6
     else if (target == BAD)
         R(skipped_row)(&rule, row, (REAL)NAN);
     else
-        function(&rule, row, target);
+        function(&rule, row, target, room);
 }
 
 /* groups: the same for several rows at once, or NULL. It looks at the targets itself. */
@@ -139,7 +139,10 @@ typedef struct R(loss_work) {
 static void R(loss_part)(const void *context, int64_t begin, int64_t end) {
     const R(loss_work) *work = context;
     bad_rows bad = NO_BAD_ROWS;
-    for (int64_t row = begin; row < end; row++) R(one_row)(work->l, work->function, row, &bad);
+    R(row_room) room;
+    R(make_room)(&room, work->l->call->out.data != NULL ? work->l->call->cols : 0);
+    for (int64_t row = begin; row < end; row++) R(one_row)(work->l, work->function, row, &room, &bad);
+    R(free_room)(&room);
     stream_fence();
     report_bad_rows(work->l->call, &bad);
 }

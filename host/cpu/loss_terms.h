@@ -56,8 +56,8 @@ static inline double R(sum_of_distances)(const REAL *a, const REAL *u, int n, RE
 }
 
 static inline R(loss_sums) R(sums_of_block)(const REAL *u, const REAL *a, int n, REAL factor, upcoming next) {
-    const R(row_state) state = R(state_of_block)(u, n, factor, next, NULL);
-    return (R(loss_sums)){state, R(sum_of)(a, n), R(sum_of_distances)(a, u, n, R(reference)(state.max))};
+    const R(row_state) state = R(state_of_block)(R(TYPE), u, n, (REAL)-INFINITY, factor, next, NULL);
+    return (R(loss_sums)){state, R(sum_of)(R(TYPE), a, n), R(sum_of_distances)(a, u, n, R(reference)(state.max))};
 }
 
 /* The distance from another reference. */

@@ -1,7 +1,8 @@
 /* Negative log-likelihood of rows. Included once per REAL. */
 #include "loss_rows.h"
 
-static void R(nll_row)(const R(loss_rule) * l, int64_t row, int64_t target) {
+static void R(nll_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
+    (void)room;
     const smx_call *call = l->call;
     const REAL weight = R(weight_of)(l, target);
     if (call->op == SMX_OP_NLL_LOSS_FORWARD) {

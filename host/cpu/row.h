@@ -1,63 +1,115 @@
-/* A row on the CPU: taken in blocks that stay in the first-level cache. Of a row of one block the exponentials are kept; a longer one is
- * streamed with the online update and read again for its results. Included once per REAL. */
+/* A row on the CPU: taken in blocks that stay in the first-level cache, with the online update. Its exponentials are kept for the results,
+ * relative to the largest element so far; those of rows that are too long for that are computed again. Included once per REAL. */
 #include "row_io.h"
 #include "row_state.h"
 
 #ifndef FOR_EACH_BLOCK
+#include <stdlib.h>
 #define FOR_EACH_BLOCK(cols) \
     for (int64_t first = 0, n_ = 0; n_ = (cols)-first < SMX_CPU_BLOCK ? (cols)-first : SMX_CPU_BLOCK, first < (cols); first += n_)
 #define BLOCK_SIZE ((int)n_)
 #endif
 
-/* e: where the exponentials are kept, which may replace x; or NULL. If the max is +inf they are of no use, and zeros. */
-static inline R(row_state) R(state_of_block)(const REAL *x, int n, REAL factor, upcoming next, REAL *e) {
-    const REAL max = R(max_of)(x, n), reference = R(reference)(max);
+/* Where the exponentials of a row are kept, beside what they are relative to, block by block. */
+enum { R(ROW_BLOCKS) = SMX_CPU_ROW_BYTES / SMX_CPU_BLOCK_BYTES };
+typedef struct R(row_room) {
+    REAL *e;
+    int64_t size; /* in elements, a block at least */
+    REAL max[R(ROW_BLOCKS)];
+    REAL block[SMX_CPU_BLOCK];
+} R(row_room);
+
+/* Without memory for the rows of a call there is room for a block. */
+static void R(make_room)(R(row_room) * room, int64_t cols) {
+    room->e = NULL;
+    room->size = cols;
+    if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK) room->e = malloc((size_t)cols * sizeof *room->e);
+    if (room->e != NULL) return;
+    room->e = room->block;
+    room->size = SMX_CPU_BLOCK;
+}
+
+static void R(free_room)(R(row_room) * room) {
+    if (room->e != room->block) free(room->e);
+}
+
+/* e: where the exponentials are kept, which may replace x; or NULL. If the max is +inf they are of no use, and zeros.
+ * so_far: the max of the blocks before, which counts as an element of this one. */
+FORCE_INLINE R(row_state) R(state_of_block)(smxDataType_t type, const void *x, int n, REAL so_far, REAL factor, upcoming next, REAL *e) {
+    const REAL own_max = R(max_of)(type, x, n), max = own_max > so_far ? own_max : so_far, reference = R(reference)(max);
     if (max == (REAL)INFINITY) {
-        const R(row_state) state = {max, R(infinite_sum)(x, n)};
+        const R(row_state) state = {max, R(infinite_sum)(type, x, n)};
         if (e != NULL) memset(e, 0, (size_t)n * sizeof *e);
         return state;
     }
-    const double sum =
-        e == NULL ? R(sum_of_exponentials)(x, n, reference, factor, next) : R(exponentials)(x, n, reference, factor, next, e);
-    return (R(row_state)){max, (REAL)sum};
+    return (R(row_state)){max, (REAL)R(sum_of_exponentials)(type, x, n, reference, factor, next, e)};
 }
 
-/* room: SMX_CPU_BLOCK elements */
-static inline R(row_state) R(state_of_row)(const smx_call *call, int64_t row, REAL *room) {
+/* room: for a block, of elements that are not of that type */
+FORCE_INLINE R(row_state) R(state_of_row)(smxDataType_t type, const smx_call *call, int64_t row, REAL *room) {
     const REAL factor = R(factor)((REAL)call->scale);
     R(row_state) state = R(empty_row)();
     FOR_EACH_BLOCK(call->cols) {
+        const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, room);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
-        const R(row_state) block = R(state_of_block)(R(view)(&call->in, row, first, BLOCK_SIZE, room), BLOCK_SIZE, factor, next, NULL);
-        state = call->cols <= SMX_CPU_BLOCK ? block : R(merge)(state, block, factor);
+        const R(row_state) block = R(state_of_block)(type, x, BLOCK_SIZE, state.max, factor, next, NULL);
+        state = first == 0 ? block : R(merge)(state, block, factor);
     }
     return state;
 }
 
-/* Leaves the exponentials of a row of one block in e. */
-static inline R(row_state) R(state_and_exponentials)(const smx_call *call, int64_t row, REAL *e) {
-    if (call->cols > SMX_CPU_BLOCK) return R(state_of_row)(call, row, e);
-    const int n = (int)call->cols;
-    const REAL *const x = R(view)(&call->in, row, 0, n, e);
-    return R(state_of_block)(x, n, R(factor)((REAL)call->scale), R(after)(&call->in, row, 0, n), e);
+/* The same, and keeps the exponentials if there is room. */
+FORCE_INLINE R(row_state) R(state_and_exponentials)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+    if (call->cols > room->size) return R(state_of_row)(type, call, row, room->block);
+    const REAL factor = R(factor)((REAL)call->scale);
+    R(row_state) state = R(empty_row)();
+    FOR_EACH_BLOCK(call->cols) {
+        REAL *const e = room->e + first;
+        const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, e);
+        const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
+        const R(row_state) block = R(state_of_block)(type, x, BLOCK_SIZE, state.max, factor, next, e);
+        state = first == 0 ? block : R(merge)(state, block, factor);
+        room->max[first / SMX_CPU_BLOCK] = state.max;
+    }
+    return state;
 }
 
-/* to = e * a * b, from the exponentials e if the row is this block, else from its elements again. */
-static inline void R(scaled_exponentials)(const smx_call *call, int64_t row, int64_t first, int n, REAL reference, REAL *e, REAL a, REAL b,
-                                          REAL *to) {
-    const R(lanes) all_a = R(all)(a), all_b = R(all)(b);
-    int i = 0;
-    if (call->cols <= SMX_CPU_BLOCK) {
-        for (; i + LANES <= n; i += LANES) R(set)(to + i, R(product)(R(product)(R(get)(e + i), all_a), all_b));
-        for (; i < n; i++) to[i] = e[i] * a * b;
-        return;
+/* n results from a column on, which are exponentials * a * b; the one of the target, if it is among them, is given. */
+typedef struct R(scaling) {
+    REAL reference, a, b;
+    int64_t target; /* a column, or -1 */
+    REAL at_target;
+} R(scaling);
+
+FORCE_INLINE R(lanes) R(scaled)(const R(scaling) * s, R(lanes) e, REAL a, int64_t at) {
+    e = R(product)(R(product)(e, R(all)(a)), R(all)(s->b));
+    if ((uint64_t)(s->target - at) < LANES) {
+        REAL all[LANES];
+        R(set)(all, e);
+        all[s->target - at] = s->at_target;
+        e = R(get)(all);
     }
-    const REAL *const x = R(view)(&call->in, row, first, n, e), factor = R(factor)((REAL)call->scale);
-    const R(lanes) all = R(all)(reference);
-    const upcoming next = R(after)(&call->in, row, first, n);
-    for (; i + LANES <= n; i += LANES) {
-        fetch_upcoming(next, i);
-        R(set)(to + i, R(product)(R(product)(R(exponentials_of)(x + i, LANES, all, factor), all_a), all_b));
+    return e;
+}
+
+FORCE_INLINE void R(put_scaled_exponentials)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room,
+                                             const R(scaling) * s) {
+    const REAL factor = R(factor)((REAL)call->scale);
+    const bool streams = smx_cpu_streams(call), are_kept = call->cols <= room->size;
+    FOR_EACH_BLOCK(call->cols) {
+        REAL *const e = are_kept ? room->e + first : room->block;
+        const destination y = R(place)(type, &call->out, row, first, e, streams);
+        if (are_kept) {
+            const REAL max = room->max[first / SMX_CPU_BLOCK];
+            const REAL a = max == s->reference ? s->a : R(exponential)(max, s->reference, factor) * s->a;
+            PUT_EACH(type, y, BLOCK_SIZE, R(scaled)(s, R(lanes_at)(R(TYPE), e, i, m), a, first + i));
+        } else {
+            const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, e);
+            const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
+            const R(lanes) reference = R(all)(s->reference);
+            PUT_EACH(type, y, BLOCK_SIZE,
+                     (fetch_upcoming(next, i), R(scaled)(s, R(exponentials_of)(type, x, i, m, reference, factor), s->a, first + i)));
+        }
+        R(store_room)(&call->out, row, first, BLOCK_SIZE, y, e, streams);
     }
-    if (i < n) R(set_some)(to + i, n - i, R(product)(R(product)(R(exponentials_of)(x + i, n - i, all, factor), all_a), all_b));
 }

@@ -1,7 +1,5 @@
 /* Elements of any floating type to and from the REAL that is computed with, from any layout. Included once per REAL. */
-#include "cache.h"
-#include "convert.h"
-#include "real.h"
+#include "elements.h"
 #include "rows_of_call.h"
 
 #define SMX_CPU_BLOCK ((int)(SMX_CPU_BLOCK_BYTES / sizeof(REAL))) /* elements */
@@ -71,10 +69,6 @@ static inline void R(write_piece)(const smx_operand *o, int64_t at, int n, const
 
 /* ---- elements [first, first + n) of a row ---- */
 
-static inline bool R(is_in_place)(const smx_operand *o) {
-    return o->layout.colStride == 1 && o->layout.type == (sizeof(REAL) == sizeof(float) ? SMX_R_32F : SMX_R_64F);
-}
-
 static inline void R(load)(const smx_operand *o, int64_t row, int64_t first, int n, REAL *to) {
     const int64_t apart = o->layout.colStride, at = row_offset(&o->layout, row) + first * apart;
     if (apart != 1) {
@@ -104,19 +98,29 @@ static inline upcoming R(after)(const smx_operand *o, int64_t row, int64_t first
     return (upcoming){(const char *)o->data + (row_offset(&o->layout, row) + first) * each + ahead, (size_t)each};
 }
 
-/* To be read only: where they lie if they can be taken from there, else in the given room. */
-static inline const REAL *R(view)(const smx_operand *o, int64_t row, int64_t first, int n, REAL *room) {
-    if (R(is_in_place)(o)) return (const REAL *)o->data + row_offset(&o->layout, row) + first;
+/* The type that the elements of all operands of a call are dealt with as: their own if that is one and they lie side by side, or REAL. */
+static inline smxDataType_t R(type_of_rows)(const smx_call *call) {
+    const smxDataType_t type = call->in.layout.type;
+    const smx_operand *const operands[] = {&call->in, &call->second, &call->out};
+    for (int k = 0; k < 3; k++)
+        if (operands[k]->data != NULL && !lies_as(operands[k], type)) return R(TYPE);
+    return type;
+}
+
+/* To be read only: where they lie if they lie there as that type, else as REAL in the given room. */
+static inline const void *R(view)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, int n, REAL *room) {
+    if (lies_as(o, type)) return element_of(o, row, first);
     room[0] = 0; /* the compiler takes n = 0 to be possible */
     R(load)(o, row, first, n, room);
     return room;
 }
 
-/* Where results are put together, at their destination if they can be; put() brings them there if not. */
-static inline REAL *R(place)(const smx_operand *o, int64_t row, int64_t first, REAL *room, bool streams) {
-    return R(is_in_place)(o) && !streams ? (REAL *)o->data + row_offset(&o->layout, row) + first : room;
+/* Where results are put together, at their destination if they can be; store_room() brings them there if not. */
+static inline destination R(place)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, REAL *room, bool streams) {
+    return lies_as(o, type) ? (destination){element_of(o, row, first), streams} : (destination){room, false};
 }
 
-static inline void R(put)(const smx_operand *o, int64_t row, int64_t first, int n, const REAL *from, const REAL *room, bool streams) {
-    if (from == room) R(store)(o, row, first, n, from, streams);
+static inline void R(store_room)(const smx_operand *o, int64_t row, int64_t first, int n, destination from, const REAL *room,
+                                 bool streams) {
+    if (from.at == room) R(store)(o, row, first, n, room, streams);
 }

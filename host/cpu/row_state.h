@@ -1,14 +1,11 @@
 /* The row state, the one idea of this library, for the CPU: of a row, or of any part of one, its largest element and the sum of
  * exponentials relative to it. Parts merge in any grouping; the empty part is (-inf, 0). cuda/row_state.cuh is its twin.
- * Included once per REAL.
+ * Included once per REAL, after elements.h.
  *
  * Element x counts 2^((x - reference) * factor), with factor = scale * log2(e) and the reference
  *   max   if that is finite. Differences are exact near the max, so elements of any magnitude are told apart as well as their
  *         type can, also in rows of nothing but the most negative float;
  *   0     if the max is -inf (every exponential and the sum are 0) or +inf (the sum is +inf, or NaN if there is a NaN). */
-#include "cache.h"
-#include "lanes.h"
-
 typedef struct R(row_state) {
     REAL max, sum;
 } R(row_state);
@@ -44,47 +41,45 @@ static inline R(distribution) R(distribution_of)(R(row_state) s, REAL scale) {
 
 static inline REAL R(log_probability)(const R(distribution) * d, REAL x, REAL scale) { return scale * (x - d->reference) - d->ln_sum; }
 
-/* ---- elements that lie in memory as REAL ---- */
+/* ---- n elements of a type, side by side; see elements.h ---- */
 
-static inline REAL R(max_of)(const REAL *x, int n) {
+/* A NaN is passed over here and found by the sum. */
+FORCE_INLINE REAL R(max_of)(smxDataType_t type, const void *x, int n) {
     R(lanes) max = R(all)((REAL)-INFINITY);
     int i = 0;
-    for (; i + LANES <= n; i += LANES) max = R(larger)(R(get)(x + i), max); /* a NaN is passed over here and found by the sum */
-    if (i < n) max = R(larger)(R(get_some)(x + i, n - i, (REAL)-INFINITY), max);
+    for (; i + LANES <= n; i += LANES) max = R(larger)(R(lanes_at)(type, x, i, LANES), max);
+    if (i < n && n >= LANES)
+        max = R(larger)(R(lanes_at)(type, x, n - LANES, LANES), max); /* some of them again */
+    else if (i < n)
+        max = R(larger)(R(first_lanes)(R(lanes_at)(type, x, i, n - i), n - i, (REAL)-INFINITY), max);
     return R(max_across)(max);
 }
 
-/* The exponentials of m elements; 0 in the other lanes. */
-FORCE_INLINE R(lanes) R(exponentials_of)(const REAL *x, int m, R(lanes) reference, REAL factor) {
-    return R(some)(R(exponentials_below)(R(get_some)(x, m, 0), reference, factor), m);
+/* The exponentials of elements [i, i + m); 0 in the other lanes. */
+FORCE_INLINE R(lanes) R(exponentials_of)(smxDataType_t type, const void *x, int i, int m, R(lanes) reference, REAL factor) {
+    return R(first_lanes)(R(exponentials_below)(R(lanes_at)(type, x, i, m), reference, factor), m, 0);
 }
 
-FORCE_INLINE R(lanes) R(kept)(REAL *e, int m, R(lanes) value) {
-    R(set_some)(e, m, value);
+FORCE_INLINE R(lanes) R(kept)(REAL *e, int i, int m, R(lanes) value) {
+    if (e != NULL) R(put_lanes)(R(TYPE), (destination){e, false}, i, m, value);
     return value;
 }
 
-/* next: what to fetch meanwhile, as many elements */
-static inline double R(sum_of_exponentials)(const REAL *x, int n, REAL max, REAL factor, upcoming next) {
+/* Leaves the exponentials in e, which may be where x is, or NULL; next: what to fetch meanwhile, as many elements */
+FORCE_INLINE double R(sum_of_exponentials)(smxDataType_t type, const void *x, int n, REAL max, REAL factor, upcoming next, REAL *e) {
     const R(lanes) reference = R(all)(max);
-    SUM_OF(n, (fetch_upcoming(next, i), R(exponentials_of)(x + i, m, reference, factor)));
-}
-
-/* The same, and the exponentials themselves, which may replace x. */
-static inline double R(exponentials)(const REAL *x, int n, REAL max, REAL factor, upcoming next, REAL *e) {
-    const R(lanes) reference = R(all)(max);
-    SUM_OF(n, (fetch_upcoming(next, i), R(kept)(e + i, m, R(exponentials_of)(x + i, m, reference, factor))));
+    SUM_OF(n, (fetch_upcoming(next, i), R(kept)(e, i, m, R(exponentials_of)(type, x, i, m, reference, factor))));
 }
 
 /* The sum of a row whose max is +inf: that, unless there is a NaN. */
-static inline REAL R(infinite_sum)(const REAL *x, int n) {
+static inline REAL R(infinite_sum)(smxDataType_t type, const void *x, int n) {
     bool found = false;
-    for (int j = 0; j < n; j++) found |= isnan(x[j]);
+    for (int i = 0; i < n; i++) found |= isnan(R(lanes_at)(type, x, i, 1).of[0][0]);
     return found ? (REAL)NAN : (REAL)INFINITY;
 }
 
-static inline double R(dot_product)(const REAL *a, const REAL *b, int n) {
-    SUM_OF(n, R(product)(R(get_some)(a + i, m, 0), R(get_some)(b + i, m, 0)));
+FORCE_INLINE double R(dot_product)(smxDataType_t type, const void *a, const void *b, int n) {
+    SUM_OF(n, R(product)(R(lanes_at)(type, a, i, m), R(lanes_at)(type, b, i, m)));
 }
 
-static inline double R(sum_of)(const REAL *x, int n) { SUM_OF(n, R(get_some)(x + i, m, 0)); }
+FORCE_INLINE double R(sum_of)(smxDataType_t type, const void *x, int n) { SUM_OF(n, R(lanes_at)(type, x, i, m)); }

@@ -61,7 +61,7 @@ static inline void R(load_group)(const smx_operand *o, const R(row_group) * g, R
     }
     const REAL *from = g->room;
     if (R(are_dense)(l, g))
-        from = R(view)(o, g->row, 0, g->count * g->cols, g->room);
+        from = R(view)(R(TYPE), o, g->row, 0, g->count * g->cols, g->room);
     else
         for (int k = 0; k < g->count; k++) R(load)(o, g->row + k, 0, g->cols, g->room + k * g->cols);
     R(transpose)(from, g->count, g->cols, g->cols, x, LANES);
@@ -75,10 +75,11 @@ static inline void R(store_group)(const smx_operand *o, const R(row_group) * g, 
         return;
     }
     const bool dense = R(are_dense)(l, g);
-    REAL *const to = dense ? R(place)(o, g->row, 0, g->room, streams) : g->room;
+    REAL *const to = dense && !streams && lies_as(o, R(TYPE)) ? element_of(o, g->row, 0) : g->room;
     R(transpose)(x, g->cols, g->count, LANES, to, g->cols);
+    if (to != g->room) return;
     if (dense)
-        R(put)(o, g->row, 0, g->count * g->cols, to, g->room, streams);
+        R(store)(o, g->row, 0, g->count * g->cols, to, streams);
     else
         for (int k = 0; k < g->count; k++) R(store)(o, g->row + k, 0, g->cols, to + k * g->cols, streams);
 }

@@ -2,7 +2,7 @@
 #ifndef SMX_CPU_ROWS_OF_CALL_H
 #define SMX_CPU_ROWS_OF_CALL_H
 
-#include "../internal.h"
+#include "tuning.h"
 
 static inline int64_t row_offset(const smxLayout_t *l, int64_t row) {
     if (l->inner == 1) return row * l->outerStride; /* the divisions cost as much as some rows */
@@ -15,10 +15,17 @@ static inline int64_t distance_of_rows(const smxLayout_t *l, int64_t row, int ro
     return row % l->inner + rows <= l->inner ? 1 : -1;
 }
 
+static inline bool lies_as(const smx_operand *o, smxDataType_t type) { return o->layout.colStride == 1 && o->layout.type == type; }
+
+/* Of a row whose elements lie side by side. */
+static inline void *element_of(const smx_operand *o, int64_t row, int64_t at) {
+    return (char *)o->data + (row_offset(&o->layout, row) + at) * (int64_t)smx_cpu_element_bytes(o->layout.type);
+}
+
 /* A ragged row is the only row of a call of its own. One whose offsets cannot be right has no elements. */
 static inline void move_to_row(smx_operand *o, int64_t row) {
     if (o->data == NULL) return;
-    o->data = (char *)o->data + o->offsets[row] * (int64_t)smx_type_bytes(o->layout.type);
+    o->data = (char *)o->data + o->offsets[row] * (int64_t)smx_cpu_element_bytes(o->layout.type);
     o->layout.outerStride = 0; /* whatever its number */
 }
 

@@ -1,122 +1,111 @@
 /* Softmax, log-softmax, their gradients and logsumexp of one row, and of all rows of a call. Included once per REAL. */
 #include "softmax_groups.h"
 
-static void R(softmax_row)(const smx_call *call, int64_t row) {
-    REAL e[SMX_CPU_BLOCK];
-    const R(row_state) state = R(state_and_exponentials)(call, row, e);
+FORCE_INLINE void R(softmax_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+    const R(row_state) state = R(state_and_exponentials)(type, call, row, room);
     const R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
     const REAL normalizer = state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO ? 0 : d.normalizer;
-    const bool streams = smx_cpu_streams(call);
-    FOR_EACH_BLOCK(call->cols) {
-        REAL *const y = R(place)(&call->out, row, first, e, streams);
-        R(scaled_exponentials)(call, row, first, BLOCK_SIZE, d.reference, e, normalizer, 1, y);
-        R(put)(&call->out, row, first, BLOCK_SIZE, y, e, streams);
-    }
+    R(put_scaled_exponentials)(type, call, row, room, &(R(scaling)){.reference = d.reference, .a = normalizer, .b = 1, .target = -LANES});
 }
 
-static void R(log_softmax_row)(const smx_call *call, int64_t row) {
-    REAL room[SMX_CPU_BLOCK];
-    const R(row_state) state = R(state_of_row)(call, row, room);
+FORCE_INLINE R(lanes) R(log_probabilities)(const R(distribution) * d, R(lanes) x, REAL scale) {
+    const R(lanes) distance = R(product)(R(all)(scale), R(difference)(x, R(all)(d->reference)));
+    return R(difference)(distance, R(all)(d->ln_sum));
+}
+
+FORCE_INLINE void R(log_softmax_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+    const R(row_state) state = R(state_of_row)(type, call, row, room->block);
     R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
     if (state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.ln_sum = 0; /* leaves -inf */
     const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        const REAL *const x = R(view)(&call->in, row, first, BLOCK_SIZE, room);
-        REAL *const y = R(place)(&call->out, row, first, room, streams);
-#pragma omp simd
-        for (int j = 0; j < BLOCK_SIZE; j++) y[j] = R(log_probability)(&d, x[j], (REAL)call->scale);
-        R(put)(&call->out, row, first, BLOCK_SIZE, y, room, streams);
+        const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, room->block);
+        const destination y = R(place)(type, &call->out, row, first, room->block, streams);
+        PUT_EACH(type, y, BLOCK_SIZE, R(log_probabilities)(&d, R(lanes_at)(type, x, i, m), (REAL)call->scale));
+        R(store_room)(&call->out, row, first, BLOCK_SIZE, y, room->block, streams);
     }
 }
 
-static void R(log_sum_exp_row)(const smx_call *call, int64_t row) {
-    REAL room[SMX_CPU_BLOCK];
-    const R(row_state) state = R(state_of_row)(call, row, room);
+FORCE_INLINE void R(log_sum_exp_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+    const R(row_state) state = R(state_of_row)(type, call, row, room->block);
     ((REAL *)call->lse)[row] = R(distribution_of)(state, (REAL)call->scale).lse;
 }
 
-static inline void R(softmax_gradient)(const REAL *y, const REAL *dy, int n, REAL scale, REAL dot, upcoming next_y, upcoming next_dy,
-                                       REAL *dx) {
-    const R(lanes) all_scale = R(all)(scale), all_dot = R(all)(dot);
-    int i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        fetch_upcoming(next_y, i);
-        fetch_upcoming(next_dy, i);
-        R(set)(dx + i, R(product)(R(product)(all_scale, R(get)(y + i)), R(difference)(R(get)(dy + i), all_dot)));
-    }
-    for (; i < n; i++) dx[i] = scale * y[i] * (dy[i] - dot);
+/* ---- gradients: two operands, of which blocks of another type than that of the rows have room here ---- */
+
+FORCE_INLINE R(lanes) R(softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scale, REAL dot) {
+    return R(product)(R(product)(R(all)(scale), y), R(difference)(dy, R(all)(dot)));
 }
 
 /* dx = scale * y * (dy - sum y dy) */
-static void R(softmax_backward_row)(const smx_call *call, int64_t row) {
-    REAL room_y[SMX_CPU_BLOCK], room_dy[SMX_CPU_BLOCK];
-    const REAL *y = room_y, *dy = room_dy;
+FORCE_INLINE void R(softmax_backward_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+    REAL room_y[SMX_CPU_BLOCK];
     double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
-        y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
-        dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
-        sum += R(dot_product)(y, dy, BLOCK_SIZE);
+        const void *const y = R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y);
+        sum += R(dot_product)(type, y, R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block), BLOCK_SIZE);
     }
+    const REAL scale = (REAL)call->scale, dot = (REAL)sum;
     const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        if (call->cols > SMX_CPU_BLOCK) {
-            y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
-            dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
-        }
-        REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
+        const void *const y = R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y);
+        const void *const dy = R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block);
+        const destination dx = R(place)(type, &call->out, row, first, room->block, streams);
         const upcoming next_y = R(after)(&call->in, row, first, BLOCK_SIZE), next_dy = R(after)(&call->second, row, first, BLOCK_SIZE);
-        R(softmax_gradient)(y, dy, BLOCK_SIZE, (REAL)call->scale, (REAL)sum, next_y, next_dy, dx);
-        R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
+        PUT_EACH(type, dx, BLOCK_SIZE,
+                 (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
+                  R(softmax_gradient)(R(lanes_at)(type, y, i, m), R(lanes_at)(type, dy, i, m), scale, dot)));
+        R(store_room)(&call->out, row, first, BLOCK_SIZE, dx, room->block, streams);
     }
 }
 
-static inline void R(log_softmax_gradient)(const REAL *y, const REAL *dy, int n, REAL scale, REAL total, upcoming next_y, upcoming next_dy,
-                                           REAL *dx) {
-    const REAL factor = R(factor)(1);
-    for (int from = 0; from < n; from += PIECE) {
-        const int end = n - from < PIECE ? n : from + PIECE;
-        for (int i = from; i < end; i += LANES) {
-            fetch_upcoming(next_y, i);
-            fetch_upcoming(next_dy, i);
-        }
-#pragma omp simd
-        for (int j = from; j < end; j++) dx[j] = scale * (dy[j] - R(exponential)(y[j], 0, factor) * total);
-    }
+FORCE_INLINE R(lanes) R(log_softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scale, REAL total) {
+    const R(lanes) e = R(exponentials)(y, R(all)(0), R(factor)(1));
+    return R(product)(R(all)(scale), R(difference)(dy, R(product)(e, R(all)(total))));
 }
 
 /* dx = scale * (dy - exp(y) * sum dy) */
-static void R(log_softmax_backward_row)(const smx_call *call, int64_t row) {
-    REAL room_y[SMX_CPU_BLOCK], room_dy[SMX_CPU_BLOCK];
+FORCE_INLINE void R(log_softmax_backward_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+    REAL room_y[SMX_CPU_BLOCK];
     double sum = 0;
-    FOR_EACH_BLOCK(call->cols) sum += R(sum_of)(R(view)(&call->second, row, first, BLOCK_SIZE, room_dy), BLOCK_SIZE);
+    FOR_EACH_BLOCK(call->cols)
+    sum += R(sum_of)(type, R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block), BLOCK_SIZE);
+    const REAL scale = (REAL)call->scale, total = (REAL)sum;
     const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(call->cols) {
-        const REAL *const y = R(view)(&call->in, row, first, BLOCK_SIZE, room_y);
-        const REAL *const dy = R(view)(&call->second, row, first, BLOCK_SIZE, room_dy);
-        REAL *const dx = R(place)(&call->out, row, first, room_dy, streams);
+        const void *const y = R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y);
+        const void *const dy = R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block);
+        const destination dx = R(place)(type, &call->out, row, first, room->block, streams);
         const upcoming next_y = R(after)(&call->in, row, first, BLOCK_SIZE), next_dy = R(after)(&call->second, row, first, BLOCK_SIZE);
-        R(log_softmax_gradient)(y, dy, BLOCK_SIZE, (REAL)call->scale, (REAL)sum, next_y, next_dy, dx);
-        R(put)(&call->out, row, first, BLOCK_SIZE, dx, room_dy, streams);
+        PUT_EACH(type, dx, BLOCK_SIZE,
+                 (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
+                  R(log_softmax_gradient)(R(lanes_at)(type, y, i, m), R(lanes_at)(type, dy, i, m), scale, total)));
+        R(store_room)(&call->out, row, first, BLOCK_SIZE, dx, room->block, streams);
     }
 }
 
-typedef void R(softmax_function)(const smx_call *call, int64_t row);
+/* ---- all rows ---- */
 
-static R(softmax_function) * R(softmax_function_of)(smxOp_t op) {
-    switch (op) {
-    case SMX_OP_SOFTMAX_FORWARD: return R(softmax_row);
-    case SMX_OP_LOG_SOFTMAX_FORWARD: return R(log_softmax_row);
-    case SMX_OP_LOG_SUM_EXP: return R(log_sum_exp_row);
-    case SMX_OP_SOFTMAX_BACKWARD: return R(softmax_backward_row);
-    default: return R(log_softmax_backward_row);
+FORCE_INLINE void R(softmax_rows)(smxDataType_t type, const smx_call *call, int64_t begin, int64_t end, R(row_room) * room) {
+    smx_call own;
+    for (int64_t row = begin; row < end; row++) {
+        const smx_call *const its = call_of_row(call, row, &own);
+        switch (call->op) {
+        case SMX_OP_SOFTMAX_FORWARD: R(softmax_row)(type, its, row, room); break;
+        case SMX_OP_LOG_SOFTMAX_FORWARD: R(log_softmax_row)(type, its, row, room); break;
+        case SMX_OP_LOG_SUM_EXP: R(log_sum_exp_row)(type, its, row, room); break;
+        case SMX_OP_SOFTMAX_BACKWARD: R(softmax_backward_row)(type, its, row, room); break;
+        default: R(log_softmax_backward_row)(type, its, row, room); break;
+        }
     }
 }
 
 static void R(softmax_part)(const void *context, int64_t begin, int64_t end) {
     const smx_call *call = context;
-    R(softmax_function) *const function = R(softmax_function_of)(call->op);
-    smx_call own;
-    for (int64_t row = begin; row < end; row++) function(call_of_row(call, row, &own), row);
+    R(row_room) room;
+    R(make_room)(&room, call->op == SMX_OP_SOFTMAX_FORWARD ? call->cols : 0);
+    BY_TYPE(R(type_of_rows)(call), R(softmax_rows), call, begin, end, &room);
+    R(free_room)(&room);
     stream_fence();
 }
 

@@ -8,6 +8,9 @@ enum {
     /* Of a row, this much is held between passes: half of a first-level cache. Longer rows are read twice. */
     SMX_CPU_BLOCK_BYTES = 16 << 10,
 
+    /* Of a longer row so much, at most, is held beside the caches' other contents: the exponentials, which spares computing them twice. */
+    SMX_CPU_ROW_BYTES = 1 << 20,
+
     /* Rows up to so long are taken in groups, one per lane: reductions need no steps across a vector then. Rows that
      * lie side by side are, as long as so many of them fill no more than a block. */
     SMX_CPU_GROUP_COLS = 64,

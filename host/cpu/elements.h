@@ -1,0 +1,176 @@
+/* Lanes from elements that lie side by side, and back, without a stop in memory: of REAL, and if that is float, of 16-bit types. The
+ * functions take the type as a constant, BY_TYPE() has one version of them for each. Included once per REAL. */
+#include "cache.h"
+#include "convert.h"
+#include "lanes.h"
+
+static const smxDataType_t R(TYPE) = sizeof(REAL) == sizeof(float) ? SMX_R_32F : SMX_R_64F;
+
+#ifndef BY_TYPE
+#define BY_TYPE(type, f, ...)                           \
+    switch (type) {                                     \
+    case SMX_R_16F: f(SMX_R_16F, __VA_ARGS__); break;   \
+    case SMX_R_16BF: f(SMX_R_16BF, __VA_ARGS__); break; \
+    default: f(R(TYPE), __VA_ARGS__); break;            \
+    }
+
+/* ---- 16-bit types ---- */
+
+/* Sixteen of them. */
+#if defined(__AVX2__)
+typedef __m256i words_of_lanes;
+#else
+typedef struct words_of_lanes {
+    uint16_t of[LANES];
+} words_of_lanes;
+#endif
+
+#if defined(__AVX512F__)
+FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) {
+    const __m512 halves = _mm512_cvtph_ps(w), bfloats = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(w), 16));
+    return (lanes_float){{(vector_float)(type == SMX_R_16F ? halves : bfloats)}};
+}
+
+/* The 16 bits that float_to_bfloat16() makes of each, in the high half. */
+FORCE_INLINE __m512i rounded_to_bfloat16(__m512 x) {
+    const __m512i bits = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+}
+
+FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
+    const __m512 x = (__m512)a.of[0];
+    if (type == SMX_R_16F) return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT);
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded_to_bfloat16(x), 16));
+}
+#elif defined(__AVX2__)
+FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) {
+    const __m128i half[2] = {_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)};
+    lanes_float a;
+    _Pragma("GCC unroll 2") for (int v = 0; v < 2; v++) {
+        const __m256i bits = _mm256_slli_epi32(_mm256_cvtepu16_epi32(half[v]), 16);
+        a.of[v] = (vector_float)(type == SMX_R_16F ? _mm256_cvtph_ps(half[v]) : _mm256_castsi256_ps(bits));
+    }
+    return a;
+}
+
+/* The 16 bits that float_to_bfloat16() makes of each, in the high half. */
+FORCE_INLINE __m256i rounded_to_bfloat16(__m256 x) {
+    const __m256i bits = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+    const __m256 quiet = _mm256_or_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(0x400000)));
+    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+}
+
+FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
+    const __m256 x = (__m256)a.of[0], y = (__m256)a.of[1];
+    if (type == SMX_R_16F)
+        return _mm256_set_m128i(_mm256_cvtps_ph(y, _MM_FROUND_TO_NEAREST_INT), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+    const __m256i low = _mm256_srli_epi32(rounded_to_bfloat16(x), 16), high = _mm256_srli_epi32(rounded_to_bfloat16(y), 16);
+    return _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8); /* packed 128 bits by 128 bits */
+}
+#else
+FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) {
+    float to[LANES];
+    for (int k = 0; k < LANES; k++) to[k] = type == SMX_R_16F ? half_to_float(w.of[k]) : bfloat16_to_float(w.of[k]);
+    return get_float(to);
+}
+
+FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
+    float from[LANES];
+    words_of_lanes w;
+    set_float(from, a);
+    for (int k = 0; k < LANES; k++) w.of[k] = type == SMX_R_16F ? float_to_half(from[k]) : float_to_bfloat16(from[k]);
+    return w;
+}
+#endif
+
+/* ---- sixteen elements ---- */
+
+FORCE_INLINE lanes_float lanes_from_float(smxDataType_t type, const void *from) {
+    if (type == SMX_R_32F) return get_float(from);
+    words_of_lanes w;
+    memcpy(&w, from, sizeof w);
+    return lanes_from_words(type, w);
+}
+
+FORCE_INLINE void lanes_to_float(smxDataType_t type, void *to, lanes_float a, bool streams) {
+    if (type == SMX_R_32F) {
+        set_vectors(to, &a, sizeof a, streams);
+    } else {
+        const words_of_lanes w = lanes_to_words(type, a);
+        set_vectors(to, &w, sizeof w, streams);
+    }
+}
+#else
+FORCE_INLINE lanes_double lanes_from_double(smxDataType_t type, const void *from) {
+    (void)type;
+    return get_double(from);
+}
+
+FORCE_INLINE void lanes_to_double(smxDataType_t type, void *to, lanes_double a, bool streams) {
+    (void)type;
+    set_vectors(to, &a, sizeof a, streams);
+}
+#endif
+
+/* ---- m elements, 1 to 16, from the i-th on ---- */
+
+/* The other lanes are zeros. */
+FORCE_INLINE R(lanes) R(lanes_at)(smxDataType_t type, const void *from, int i, int m) {
+    const size_t each = smx_cpu_element_bytes(type);
+    const char *const at = (const char *)from + (size_t)i * each;
+    if (m == LANES) return R(lanes_from)(type, at);
+    char all[sizeof(R(lanes))] = {0};
+    memcpy(all, at, (size_t)m * each);
+    return R(lanes_from)(type, all);
+}
+
+/* Where results go. Those that go past the cache are written in whole vectors, so they begin where these may. */
+#ifndef SMX_CPU_DESTINATION
+#define SMX_CPU_DESTINATION
+typedef struct destination {
+    void *at;
+    bool streams;
+} destination;
+#endif
+
+FORCE_INLINE void R(put_lanes)(smxDataType_t type, destination to, int i, int m, R(lanes) a) {
+    const size_t each = smx_cpu_element_bytes(type);
+    char *const at = (char *)to.at + (size_t)i * each, all[sizeof a];
+    if (m == LANES) {
+        R(lanes_to)(type, at, a, to.streams);
+    } else {
+        R(lanes_to)(type, all, a, false);
+        memcpy(at, all, (size_t)m * each);
+    }
+}
+
+/* How many of n elements lie before the first whole vectors of sixteen. */
+FORCE_INLINE int R(before_vectors)(smxDataType_t type, destination to, int n) {
+    const uintptr_t each = smx_cpu_element_bytes(type), aligned = LANES * each < CACHE_LINE ? LANES * each : CACHE_LINE;
+    const int before = to.streams ? (int)(-(uintptr_t)to.at % aligned / each) : 0;
+    return before < n ? before : n;
+}
+
+/* Writes `value`, the lanes of elements [i, i + m), for all of n; m is 16 but at the ends. */
+#ifndef PUT_EACH
+#define PUT_EACH(type, to, n, value)                       \
+    do {                                                   \
+        int i = 0;                                         \
+        const int before = R(before_vectors)(type, to, n); \
+        if (before > 0) {                                  \
+            const int m = before;                          \
+            R(put_lanes)(type, to, i, m, value);           \
+        }                                                  \
+        for (i = before; i + LANES <= (n); i += LANES) {   \
+            enum { m = LANES };                            \
+            R(put_lanes)(type, to, i, m, value);           \
+        }                                                  \
+        if (i < (n)) {                                     \
+            const int m = (n)-i;                           \
+            R(put_lanes)(type, to, i, m, value);           \
+        }                                                  \
+    } while (0)
+#endif
