@@ -23,37 +23,35 @@ static inline __attribute__((always_inline)) void fetch_upcoming(upcoming u, int
 
 #if defined(__AVX512F__)
 #define STREAM_BYTES 64
-static inline void stream_vector(char *to, const char *from) { _mm512_stream_si512((void *)to, _mm512_loadu_si512(from)); }
+static inline void stream_vector(char *to, const void *from) { _mm512_stream_si512((void *)to, _mm512_loadu_si512(from)); }
 #elif defined(__AVX__)
 #define STREAM_BYTES 32
-static inline void stream_vector(char *to, const char *from) {
-    _mm256_stream_si256((__m256i *)(void *)to, _mm256_loadu_si256((const __m256i *)(const void *)from));
+static inline void stream_vector(char *to, const void *from) {
+    _mm256_stream_si256((__m256i *)(void *)to, _mm256_loadu_si256((const __m256i *)from));
 }
 #elif defined(__SSE2__)
 #define STREAM_BYTES 16
-static inline void stream_vector(char *to, const char *from) {
-    _mm_stream_si128((__m128i *)(void *)to, _mm_loadu_si128((const __m128i *)(const void *)from));
+static inline void stream_vector(char *to, const void *from) {
+    _mm_stream_si128((__m128i *)(void *)to, _mm_loadu_si128((const __m128i *)from));
 }
+#else
+#define STREAM_BYTES 16 /* by ordinary stores: there are no others */
+static inline void stream_vector(char *to, const void *from) { memcpy(to, from, STREAM_BYTES); }
 #endif
 
-/* Whole vectors to where they may be streamed, or anyhow. */
-static inline __attribute__((always_inline)) void set_vectors(void *to, const void *from, size_t bytes, bool streams) {
-#ifdef STREAM_BYTES
-    const size_t each = bytes < STREAM_BYTES ? bytes : STREAM_BYTES;
-    if (streams && each == STREAM_BYTES) {
-        _Pragma("GCC unroll 8") for (size_t at = 0; at < bytes; at += each) stream_vector((char *)to + at, (const char *)from + at);
-        return;
-    }
+/* Thirty-two bytes. */
+static inline void stream_words(char *to, const void *from) {
+#if defined(__AVX__)
+    _mm256_stream_si256((__m256i *)(void *)to, _mm256_loadu_si256(from));
+#else
+    for (size_t part = 0; part < 32; part += STREAM_BYTES) stream_vector(to + part, (const char *)from + part);
 #endif
-    (void)streams;
-    memcpy(to, from, bytes);
 }
 
 /* A copy whose lines do not enter the cache, as far as it fills whole ones. */
 static inline void stream_copy(void *destination, const void *source, size_t bytes) {
     char *to = destination;
     const char *from = source;
-#ifdef STREAM_BYTES
     const size_t head = (size_t)(-(uintptr_t)to % CACHE_LINE);
     if (head < bytes) {
         memcpy(to, from, head);
@@ -64,13 +62,12 @@ static inline void stream_copy(void *destination, const void *source, size_t byt
         from += at;
         bytes -= at;
     }
-#endif
     memcpy(to, from, bytes);
 }
 
 /* After a thread's last streaming copy: other threads may look. */
 static inline void stream_fence(void) {
-#ifdef STREAM_BYTES
+#if defined(__SSE2__)
     _mm_sfence();
 #endif
 }

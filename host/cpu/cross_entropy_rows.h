@@ -51,7 +51,7 @@ FORCE_INLINE void R(loss_row_of)(smxDataType_t type, const R(loss_rule) * l, int
 }
 
 static void R(loss_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
-    BY_TYPE(R(type_of_rows)(l->call), R(loss_row_of), l, row, target, room);
+    BY_TYPE(room->type, R(loss_row_of), l, row, target, room);
 }
 
 /* The forward's logsumexp is at hand; of a row where it is not finite there is no distribution. */
@@ -86,7 +86,7 @@ FORCE_INLINE void R(gradient_from_lse_row_of)(smxDataType_t type, const R(loss_r
 }
 
 static void R(gradient_from_lse_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
-    BY_TYPE(R(type_of_rows)(l->call), R(gradient_from_lse_row_of), l, row, target, room);
+    BY_TYPE(room->type, R(gradient_from_lse_row_of), l, row, target, room);
 }
 
 /* ---- all options ---- */

@@ -97,10 +97,13 @@ FORCE_INLINE lanes_float lanes_from_float(smxDataType_t type, const void *from) 
 
 FORCE_INLINE void lanes_to_float(smxDataType_t type, void *to, lanes_float a, bool streams) {
     if (type == SMX_R_32F) {
-        set_vectors(to, &a, sizeof a, streams);
+        set_or_stream_float(to, a, streams);
     } else {
         const words_of_lanes w = lanes_to_words(type, a);
-        set_vectors(to, &w, sizeof w, streams);
+        if (streams)
+            stream_words(to, &w);
+        else
+            memcpy(to, &w, sizeof w);
     }
 }
 #else
@@ -111,7 +114,7 @@ FORCE_INLINE lanes_double lanes_from_double(smxDataType_t type, const void *from
 
 FORCE_INLINE void lanes_to_double(smxDataType_t type, void *to, lanes_double a, bool streams) {
     (void)type;
-    set_vectors(to, &a, sizeof a, streams);
+    set_or_stream_double(to, a, streams);
 }
 #endif
 

@@ -149,6 +149,14 @@ FORCE_INLINE R(lanes) R(get)(const REAL *from) {
 
 FORCE_INLINE void R(set)(REAL *to, R(lanes) a) { FOR_EACH_VECTOR memcpy(to + v * (LANES / R(VECTORS)), &a.of[v], VECTOR_BYTES); }
 
+/* Past the cache, where whole vectors may begin at `to`. */
+FORCE_INLINE void R(set_or_stream)(REAL *to, R(lanes) a, bool streams) {
+    if (streams)
+        FOR_EACH_VECTOR stream_vector((char *)to + v * VECTOR_BYTES, &a.of[v]);
+    else
+        R(set)(to, a);
+}
+
 FORCE_INLINE R(lanes) R(sum)(R(lanes) a, R(lanes) b) {
     FOR_EACH_VECTOR a.of[v] += b.of[v];
     return a;

@@ -140,7 +140,7 @@ static void R(loss_part)(const void *context, int64_t begin, int64_t end) {
     const R(loss_work) *work = context;
     bad_rows bad = NO_BAD_ROWS;
     R(row_room) room;
-    R(make_room)(&room, work->l->call->out.data != NULL ? work->l->call->cols : 0);
+    R(make_room)(&room, work->l->call, work->l->call->out.data != NULL);
     for (int64_t row = begin; row < end; row++) R(one_row)(work->l, work->function, row, &room, &bad);
     R(free_room)(&room);
     stream_fence();

@@ -10,9 +10,11 @@
 #define BLOCK_SIZE ((int)n_)
 #endif
 
-/* Where the exponentials of a row are kept, beside what they are relative to, block by block. */
+/* What the functions of single rows share: the type that their elements are dealt with as, and where the exponentials of a row are kept,
+ * beside what they are relative to, block by block. */
 enum { R(ROW_BLOCKS) = SMX_CPU_ROW_BYTES / SMX_CPU_BLOCK_BYTES };
 typedef struct R(row_room) {
+    smxDataType_t type;
     REAL *e;
     int64_t size; /* in elements, a block at least */
     REAL max[R(ROW_BLOCKS)];
@@ -20,7 +22,9 @@ typedef struct R(row_room) {
 } R(row_room);
 
 /* Without memory for the rows of a call there is room for a block. */
-static void R(make_room)(R(row_room) * room, int64_t cols) {
+static void R(make_room)(R(row_room) * room, const smx_call *call, bool keeps_exponentials) {
+    const int64_t cols = keeps_exponentials ? call->cols : 0;
+    room->type = R(type_of_rows)(call);
     room->e = NULL;
     room->size = cols;
     if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK) room->e = malloc((size_t)cols * sizeof *room->e);

@@ -1,7 +1,7 @@
 /* Softmax, log-softmax, their gradients and logsumexp of one row, and of all rows of a call. Included once per REAL. */
 #include "softmax_groups.h"
 
-FORCE_INLINE void R(softmax_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+FORCE_INLINE void R(softmax_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
     const R(row_state) state = R(state_and_exponentials)(type, call, row, room);
     const R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
     const REAL normalizer = state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO ? 0 : d.normalizer;
@@ -13,7 +13,7 @@ FORCE_INLINE R(lanes) R(log_probabilities)(const R(distribution) * d, R(lanes) x
     return R(difference)(distance, R(all)(d->ln_sum));
 }
 
-FORCE_INLINE void R(log_softmax_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+FORCE_INLINE void R(log_softmax_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
     const R(row_state) state = R(state_of_row)(type, call, row, room->block);
     R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
     if (state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.ln_sum = 0; /* leaves -inf */
@@ -26,7 +26,7 @@ FORCE_INLINE void R(log_softmax_row)(smxDataType_t type, const smx_call *call, i
     }
 }
 
-FORCE_INLINE void R(log_sum_exp_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+FORCE_INLINE void R(log_sum_exp_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
     const R(row_state) state = R(state_of_row)(type, call, row, room->block);
     ((REAL *)call->lse)[row] = R(distribution_of)(state, (REAL)call->scale).lse;
 }
@@ -38,7 +38,7 @@ FORCE_INLINE R(lanes) R(softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scale, R
 }
 
 /* dx = scale * y * (dy - sum y dy) */
-FORCE_INLINE void R(softmax_backward_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+FORCE_INLINE void R(softmax_backward_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
     REAL room_y[SMX_CPU_BLOCK];
     double sum = 0;
     FOR_EACH_BLOCK(call->cols) {
@@ -65,7 +65,7 @@ FORCE_INLINE R(lanes) R(log_softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scal
 }
 
 /* dx = scale * (dy - exp(y) * sum dy) */
-FORCE_INLINE void R(log_softmax_backward_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
+FORCE_INLINE void R(log_softmax_backward_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
     REAL room_y[SMX_CPU_BLOCK];
     double sum = 0;
     FOR_EACH_BLOCK(call->cols)
@@ -86,25 +86,45 @@ FORCE_INLINE void R(log_softmax_backward_row)(smxDataType_t type, const smx_call
 
 /* ---- all rows ---- */
 
-FORCE_INLINE void R(softmax_rows)(smxDataType_t type, const smx_call *call, int64_t begin, int64_t end, R(row_room) * room) {
-    smx_call own;
-    for (int64_t row = begin; row < end; row++) {
-        const smx_call *const its = call_of_row(call, row, &own);
-        switch (call->op) {
-        case SMX_OP_SOFTMAX_FORWARD: R(softmax_row)(type, its, row, room); break;
-        case SMX_OP_LOG_SOFTMAX_FORWARD: R(log_softmax_row)(type, its, row, room); break;
-        case SMX_OP_LOG_SUM_EXP: R(log_sum_exp_row)(type, its, row, room); break;
-        case SMX_OP_SOFTMAX_BACKWARD: R(softmax_backward_row)(type, its, row, room); break;
-        default: R(log_softmax_backward_row)(type, its, row, room); break;
-        }
+static void R(softmax_row)(const smx_call *call, int64_t row, R(row_room) * room) {
+    BY_TYPE(room->type, R(softmax_row_of), call, row, room);
+}
+
+static void R(log_softmax_row)(const smx_call *call, int64_t row, R(row_room) * room) {
+    BY_TYPE(room->type, R(log_softmax_row_of), call, row, room);
+}
+
+static void R(log_sum_exp_row)(const smx_call *call, int64_t row, R(row_room) * room) {
+    BY_TYPE(room->type, R(log_sum_exp_row_of), call, row, room);
+}
+
+static void R(softmax_backward_row)(const smx_call *call, int64_t row, R(row_room) * room) {
+    BY_TYPE(room->type, R(softmax_backward_row_of), call, row, room);
+}
+
+static void R(log_softmax_backward_row)(const smx_call *call, int64_t row, R(row_room) * room) {
+    BY_TYPE(room->type, R(log_softmax_backward_row_of), call, row, room);
+}
+
+typedef void R(softmax_function)(const smx_call *call, int64_t row, R(row_room) * room);
+
+static R(softmax_function) * R(softmax_function_of)(smxOp_t op) {
+    switch (op) {
+    case SMX_OP_SOFTMAX_FORWARD: return R(softmax_row);
+    case SMX_OP_LOG_SOFTMAX_FORWARD: return R(log_softmax_row);
+    case SMX_OP_LOG_SUM_EXP: return R(log_sum_exp_row);
+    case SMX_OP_SOFTMAX_BACKWARD: return R(softmax_backward_row);
+    default: return R(log_softmax_backward_row);
     }
 }
 
 static void R(softmax_part)(const void *context, int64_t begin, int64_t end) {
     const smx_call *call = context;
+    R(softmax_function) *const function = R(softmax_function_of)(call->op);
     R(row_room) room;
-    R(make_room)(&room, call->op == SMX_OP_SOFTMAX_FORWARD ? call->cols : 0);
-    BY_TYPE(R(type_of_rows)(call), R(softmax_rows), call, begin, end, &room);
+    smx_call own;
+    R(make_room)(&room, call, call->op == SMX_OP_SOFTMAX_FORWARD);
+    for (int64_t row = begin; row < end; row++) function(call_of_row(call, row, &own), row, &room);
     R(free_room)(&room);
     stream_fence();
 }
