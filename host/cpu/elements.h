@@ -71,13 +71,13 @@ FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
     return _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8); /* packed 128 bits by 128 bits */
 }
 #else
-FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) {
+static lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) {
     float to[LANES];
     for (int k = 0; k < LANES; k++) to[k] = type == SMX_R_16F ? half_to_float(w.of[k]) : bfloat16_to_float(w.of[k]);
     return get_float(to);
 }
 
-FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
+static words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
     float from[LANES];
     words_of_lanes w;
     set_float(from, a);
@@ -124,7 +124,7 @@ FORCE_INLINE void lanes_to_double(smxDataType_t type, void *to, lanes_double a, 
 FORCE_INLINE R(lanes) R(lanes_at)(smxDataType_t type, const void *from, int i, int m) {
     const size_t each = smx_cpu_element_bytes(type);
     const char *const at = (const char *)from + (size_t)i * each;
-    if (m == LANES) return R(lanes_from)(type, at);
+    if (ARE_ALL(m)) return R(lanes_from)(type, at);
     char all[sizeof(R(lanes))] = {0};
     memcpy(all, at, (size_t)m * each);
     return R(lanes_from)(type, all);
@@ -142,7 +142,7 @@ typedef struct destination {
 FORCE_INLINE void R(put_lanes)(smxDataType_t type, destination to, int i, int m, R(lanes) a) {
     const size_t each = smx_cpu_element_bytes(type);
     char *const at = (char *)to.at + (size_t)i * each, all[sizeof a];
-    if (m == LANES) {
+    if (ARE_ALL(m)) {
         R(lanes_to)(type, at, a, to.streams);
     } else {
         R(lanes_to)(type, all, a, false);
@@ -157,23 +157,17 @@ FORCE_INLINE int R(before_vectors)(smxDataType_t type, destination to, int n) {
     return before < n ? before : n;
 }
 
-/* Writes `value`, the lanes of elements [i, i + m), for all of n; m is 16 but at the ends. */
+/* Writes `value`, the lanes of elements [i, i + m), for all of n; m is 16 but for a part before the first whole vectors and the last. */
 #ifndef PUT_EACH
-#define PUT_EACH(type, to, n, value)                       \
-    do {                                                   \
-        int i = 0;                                         \
-        const int before = R(before_vectors)(type, to, n); \
-        if (before > 0) {                                  \
-            const int m = before;                          \
-            R(put_lanes)(type, to, i, m, value);           \
-        }                                                  \
-        for (i = before; i + LANES <= (n); i += LANES) {   \
-            enum { m = LANES };                            \
-            R(put_lanes)(type, to, i, m, value);           \
-        }                                                  \
-        if (i < (n)) {                                     \
-            const int m = (n)-i;                           \
-            R(put_lanes)(type, to, i, m, value);           \
-        }                                                  \
-    } while (0)
+#define PUT_EACH(type, to, n, value)                                   \
+    for (int i = 0, part = R(before_vectors)(type, to, n); i < (n);) { \
+        for (; part == 0 && i + LANES <= (n); i += LANES) {            \
+            enum { m = LANES };                                        \
+            R(put_lanes)(type, to, i, m, value);                       \
+        }                                                              \
+        const int m = part > 0 ? part : (n)-i;                         \
+        if (m > 0) R(put_lanes)(type, to, i, m, value);                \
+        i += m;                                                        \
+        part = 0;                                                      \
+    }
 #endif

@@ -7,6 +7,7 @@
 #ifndef LANES
 #define LANES 16
 #define FORCE_INLINE static inline __attribute__((always_inline)) /* lanes belong in registers */
+#define ARE_ALL(m) (__builtin_constant_p(m) && (m) == LANES)      /* so that a loop's last elements have code for themselves alone */
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
@@ -191,7 +192,7 @@ FORCE_INLINE R(lanes) R(exponentials)(R(lanes) x, R(lanes) reference, REAL facto
 
 /* The first n lanes, and `rest` in the others. */
 FORCE_INLINE R(lanes) R(first_lanes)(R(lanes) a, int n, REAL rest) {
-    if (n == LANES) return a;
+    if (ARE_ALL(n)) return a;
     REAL all[LANES];
     R(set)(all, a);
     for (int k = n; k < LANES; k++) all[k] = rest;
