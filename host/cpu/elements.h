@@ -35,7 +35,7 @@ FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) 
 FORCE_INLINE __m512i rounded_to_bfloat16(__m512 x) {
     const __m512i bits = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
     const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-    const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    const __mmask16 nan = _mm512_cmpunord_ps_mask(x, x);
     return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
 }
 

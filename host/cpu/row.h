@@ -78,7 +78,7 @@ FORCE_INLINE R(row_state) R(state_and_exponentials)(smxDataType_t type, const sm
     return state;
 }
 
-/* n results from a column on, which are exponentials * a * b; the one of the target, if it is among them, is given. */
+/* Results are exponentials * a * b, but for that of the target, which is given. */
 typedef struct R(scaling) {
     REAL reference, a, b;
     int64_t target; /* a column, or -1 */

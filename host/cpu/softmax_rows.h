@@ -5,7 +5,7 @@ FORCE_INLINE void R(softmax_row_of)(smxDataType_t type, const smx_call *call, in
     const R(row_state) state = R(state_and_exponentials)(type, call, row, room);
     const R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
     const REAL normalizer = state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO ? 0 : d.normalizer;
-    R(put_scaled_exponentials)(type, call, row, room, &(R(scaling)){.reference = d.reference, .a = normalizer, .b = 1, .target = -LANES});
+    R(put_scaled_exponentials)(type, call, row, room, &(R(scaling)){.reference = d.reference, .a = normalizer, .b = 1, .target = -1});
 }
 
 FORCE_INLINE R(lanes) R(log_probabilities)(const R(distribution) * d, R(lanes) x, REAL scale) {
