@@ -26,16 +26,23 @@ static inline REAL R(nth_largest)(const REAL *x, int n, int k) {
     return R(number_of_key)(found);
 }
 
+/* Sixteen elements, or n if that is less and -inf in the other lanes. */
+FORCE_INLINE R(lanes) R(at_most_lanes)(const REAL *x, int n) {
+    REAL all[LANES];
+    if (n >= LANES) return R(get)(x);
+    for (int k = 0; k < LANES; k++) all[k] = k < n ? x[k] : (REAL)-INFINITY;
+    return R(get)(all);
+}
+
 /* A group: the elements of one lane in so many consecutive vectors. Returns how many groups there are. */
 static inline int R(largest_of_groups)(const smx_call *call, int64_t row, int vectors, REAL *max) {
     REAL room[SMX_CPU_PIECE];
     R(lanes) group = R(all)((REAL)-INFINITY);
     int groups = 0, taken = 0;
     FOR_EACH_PIECE((int64_t)0, call->cols) {
-        const REAL *const x = R(view)(&call->in, row, first, PIECE_SIZE, room);
+        const REAL *const x = R(view)(R(TYPE), &call->in, row, first, PIECE_SIZE, room);
         for (int i = 0; i < PIECE_SIZE; i += LANES) {
-            const int m = PIECE_SIZE - i < LANES ? PIECE_SIZE - i : LANES;
-            group = R(larger)(R(get_some)(x + i, m, (REAL)-INFINITY), group);
+            group = R(larger)(R(at_most_lanes)(x + i, PIECE_SIZE - i), group);
             if (++taken < vectors) continue;
             R(set)(max + groups, group);
             groups += LANES;
@@ -52,7 +59,7 @@ static inline bool R(collect)(const smx_call *call, int64_t row, REAL least, R(c
     REAL room[SMX_CPU_PIECE];
     c->count = 0;
     FOR_EACH_PIECE((int64_t)0, call->cols) {
-        const REAL *const x = R(view)(&call->in, row, first, PIECE_SIZE, room);
+        const REAL *const x = R(view)(R(TYPE), &call->in, row, first, PIECE_SIZE, room);
         for (int i = 0; i < PIECE_SIZE; i += 2 * LANES) {
             const int end = PIECE_SIZE - i < 2 * LANES ? PIECE_SIZE : i + 2 * LANES;
             if (!R(any_reaches)(x + i, end - i, least)) continue;

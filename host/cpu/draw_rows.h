@@ -38,7 +38,7 @@ static inline int64_t R(sampled)(const smx_call *call, int64_t row, float *log_p
     uint64_t weight;
     const int64_t column = R(draw)(&u, smx_weight_to_pass(smx_random_bits(&c->random, row, 0), u.total), &weight);
     REAL room[1];
-    const int32_t exponent = R(exponent_of)(R(view)(&call->in, row, column, 1, room)[0], u.max, u.factor);
+    const int32_t exponent = R(exponent_of)(((const REAL *)R(view)(R(TYPE), &call->in, row, column, 1, room))[0], u.max, u.factor);
     *log_probability = smx_log_of_share(exponent, u.total, u.missing_bits);
     return column;
 }
@@ -61,7 +61,7 @@ static inline bool R(has_negative)(const smx_call *call, int64_t row) {
     REAL room[SMX_CPU_PIECE];
     int found = 0;
     FOR_EACH_PIECE((int64_t)0, call->cols) {
-        const REAL *const x = R(view)(&call->in, row, first, PIECE_SIZE, room);
+        const REAL *const x = R(view)(R(TYPE), &call->in, row, first, PIECE_SIZE, room);
         for (int j = 0; j < PIECE_SIZE; j++) found |= x[j] < 0;
     }
     return found != 0;

@@ -7,22 +7,29 @@
 static const smxDataType_t R(TYPE) = sizeof(REAL) == sizeof(float) ? SMX_R_32F : SMX_R_64F;
 
 #ifndef BY_TYPE
-#define BY_TYPE(type, f, ...)                           \
-    switch (type) {                                     \
-    case SMX_R_16F: f(SMX_R_16F, __VA_ARGS__); break;   \
-    case SMX_R_16BF: f(SMX_R_16BF, __VA_ARGS__); break; \
-    default: f(R(TYPE), __VA_ARGS__); break;            \
-    }
+/* Without instructions for whole vectors of them, 16-bit elements are converted block by block, as those that lie apart are. */
+#if defined(__AVX2__)
+#define SMX_CPU_LANES_OF_WORDS 1
+#else
+#define SMX_CPU_LANES_OF_WORDS 0
+#endif
+#define HAS_WORDS (SMX_CPU_LANES_OF_WORDS && sizeof(REAL) == sizeof(float))
+
+#define BY_TYPE(type, f, ...)                       \
+    do {                                            \
+        if (HAS_WORDS && (type) == SMX_R_16F)       \
+            f(SMX_R_16F, __VA_ARGS__);              \
+        else if (HAS_WORDS && (type) == SMX_R_16BF) \
+            f(SMX_R_16BF, __VA_ARGS__);             \
+        else                                        \
+            f(R(TYPE), __VA_ARGS__);                \
+    } while (0)
 
 /* ---- 16-bit types ---- */
 
 /* Sixteen of them. */
-#if defined(__AVX2__)
+#if SMX_CPU_LANES_OF_WORDS
 typedef __m256i words_of_lanes;
-#else
-typedef struct words_of_lanes {
-    uint16_t of[LANES];
-} words_of_lanes;
 #endif
 
 #if defined(__AVX512F__)
@@ -70,41 +77,35 @@ FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
     const __m256i low = _mm256_srli_epi32(rounded_to_bfloat16(x), 16), high = _mm256_srli_epi32(rounded_to_bfloat16(y), 16);
     return _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8); /* packed 128 bits by 128 bits */
 }
-#else
-static lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) {
-    float to[LANES];
-    for (int k = 0; k < LANES; k++) to[k] = type == SMX_R_16F ? half_to_float(w.of[k]) : bfloat16_to_float(w.of[k]);
-    return get_float(to);
-}
-
-static words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
-    float from[LANES];
-    words_of_lanes w;
-    set_float(from, a);
-    for (int k = 0; k < LANES; k++) w.of[k] = type == SMX_R_16F ? float_to_half(from[k]) : float_to_bfloat16(from[k]);
-    return w;
-}
 #endif
 
 /* ---- sixteen elements ---- */
 
 FORCE_INLINE lanes_float lanes_from_float(smxDataType_t type, const void *from) {
-    if (type == SMX_R_32F) return get_float(from);
-    words_of_lanes w;
-    memcpy(&w, from, sizeof w);
-    return lanes_from_words(type, w);
+#if SMX_CPU_LANES_OF_WORDS
+    if (type != SMX_R_32F) {
+        words_of_lanes w;
+        memcpy(&w, from, sizeof w);
+        return lanes_from_words(type, w);
+    }
+#endif
+    (void)type;
+    return get_float(from);
 }
 
 FORCE_INLINE void lanes_to_float(smxDataType_t type, void *to, lanes_float a, bool streams) {
-    if (type == SMX_R_32F) {
-        set_or_stream_float(to, a, streams);
-    } else {
+#if SMX_CPU_LANES_OF_WORDS
+    if (type != SMX_R_32F) {
         const words_of_lanes w = lanes_to_words(type, a);
         if (streams)
             stream_words(to, &w);
         else
             memcpy(to, &w, sizeof w);
+        return;
     }
+#endif
+    (void)type;
+    set_or_stream_float(to, a, streams);
 }
 #else
 FORCE_INLINE lanes_double lanes_from_double(smxDataType_t type, const void *from) {

@@ -36,8 +36,8 @@ static inline R(largest) R(largest_of_row)(const smx_call *call, int64_t row) {
     REAL room[SMX_CPU_BLOCK];
     R(largest) found = {(REAL)-INFINITY, -1, false};
     FOR_EACH_BLOCK(call->cols) {
-        const REAL *const x = R(view)(&call->in, row, first, BLOCK_SIZE, room);
-        const REAL max = R(max_of)(x, BLOCK_SIZE);
+        const REAL *const x = R(view)(R(TYPE), &call->in, row, first, BLOCK_SIZE, room);
+        const REAL max = R(max_of)(R(TYPE), x, BLOCK_SIZE);
         found.nan |= R(has_nan)(x, BLOCK_SIZE);
         if (max > found.max) {
             found.max = max;

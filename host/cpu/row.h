@@ -22,7 +22,7 @@ typedef struct R(row_room) {
 } R(row_room);
 
 /* Without memory for the rows of a call there is room for a block. */
-static void R(make_room)(R(row_room) * room, const smx_call *call, bool keeps_exponentials) {
+static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool keeps_exponentials) {
     const int64_t cols = keeps_exponentials ? call->cols : 0;
     room->type = R(type_of_rows)(call);
     room->e = NULL;
@@ -33,7 +33,7 @@ static void R(make_room)(R(row_room) * room, const smx_call *call, bool keeps_ex
     room->size = SMX_CPU_BLOCK;
 }
 
-static void R(free_room)(R(row_room) * room) {
+static inline void R(free_room)(R(row_room) * room) {
     if (room->e != room->block) free(room->e);
 }
 
@@ -52,30 +52,30 @@ FORCE_INLINE R(row_state) R(state_of_block)(smxDataType_t type, const void *x, i
 /* room: for a block, of elements that are not of that type */
 FORCE_INLINE R(row_state) R(state_of_row)(smxDataType_t type, const smx_call *call, int64_t row, REAL *room) {
     const REAL factor = R(factor)((REAL)call->scale);
-    R(row_state) state = R(empty_row)();
+    R(growing_state) state = {(REAL)-INFINITY, 0};
     FOR_EACH_BLOCK(call->cols) {
         const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, room);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
         const R(row_state) block = R(state_of_block)(type, x, BLOCK_SIZE, state.max, factor, next, NULL);
-        state = first == 0 ? block : R(merge)(state, block, factor);
+        R(grow)(&state, block, factor);
     }
-    return state;
+    return (R(row_state)){state.max, (REAL)state.sum};
 }
 
 /* The same, and keeps the exponentials if there is room. */
 FORCE_INLINE R(row_state) R(state_and_exponentials)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
     if (call->cols > room->size) return R(state_of_row)(type, call, row, room->block);
     const REAL factor = R(factor)((REAL)call->scale);
-    R(row_state) state = R(empty_row)();
+    R(growing_state) state = {(REAL)-INFINITY, 0};
     FOR_EACH_BLOCK(call->cols) {
         REAL *const e = room->e + first;
         const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, e);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
         const R(row_state) block = R(state_of_block)(type, x, BLOCK_SIZE, state.max, factor, next, e);
-        state = first == 0 ? block : R(merge)(state, block, factor);
+        R(grow)(&state, block, factor);
         room->max[first / SMX_CPU_BLOCK] = state.max;
     }
-    return state;
+    return (R(row_state)){state.max, (REAL)state.sum};
 }
 
 /* Results are exponentials * a * b, but for that of the target, which is given. */

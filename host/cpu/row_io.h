@@ -102,6 +102,7 @@ static inline upcoming R(after)(const smx_operand *o, int64_t row, int64_t first
 static inline smxDataType_t R(type_of_rows)(const smx_call *call) {
     const smxDataType_t type = call->in.layout.type;
     const smx_operand *const operands[] = {&call->in, &call->second, &call->out};
+    if (!HAS_WORDS) return R(TYPE);
     for (int k = 0; k < 3; k++)
         if (operands[k]->data != NULL && !lies_as(operands[k], type)) return R(TYPE);
     return type;

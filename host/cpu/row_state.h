@@ -26,6 +26,19 @@ static inline R(row_state) R(merge)(R(row_state) a, R(row_state) b, REAL factor)
     return (R(row_state)){max, a.sum * R(exponential)(a.max, reference, factor) + b.sum * R(exponential)(b.max, reference, factor)};
 }
 
+/* The state of a row that is read block by block. Its sum is a double: one of REAL would lose digits with every block. */
+typedef struct R(growing_state) {
+    REAL max;
+    double sum;
+} R(growing_state);
+
+/* block: the state of elements among which the max so far was counted. */
+static inline void R(grow)(R(growing_state) * s, R(row_state) block, REAL factor) {
+    const REAL rescale = block.max == s->max ? 1 : R(exponential)(s->max, R(reference)(block.max), factor);
+    s->sum = s->sum == 0 ? (double)block.sum : s->sum * (double)rescale + (double)block.sum;
+    s->max = block.max;
+}
+
 /* What a finished row says of its elements. A row with +inf has no distribution (inf / inf): everything but lse is NaN. */
 typedef struct R(distribution) {
     REAL reference;

@@ -25,7 +25,7 @@ static inline void R(histogram)(const R(urn) * u, bool by_weight, R(partial_key)
     uint64_t w[SMX_CPU_PIECE];
     memset(bin, 0, SMX_CPU_RADIX * sizeof *bin);
     FOR_EACH_PIECE((int64_t)0, u->call->cols) {
-        const REAL *const x = R(view)(&u->call->in, u->row, first, PIECE_SIZE, room);
+        const REAL *const x = R(view)(R(TYPE), &u->call->in, u->row, first, PIECE_SIZE, room);
         if (!R(any_agrees)(x, PIECE_SIZE, at)) continue;
         if (by_weight) R(weights)(u, first, PIECE_SIZE, w);
         for (int j = 0; j < PIECE_SIZE; j++)
@@ -54,7 +54,7 @@ static inline REAL R(cut_at)(const R(urn) * u, bool by_weight, uint64_t target, 
 static inline int64_t R(column_of_equal)(const smx_call *call, int64_t row, REAL value, uint64_t number) {
     REAL room[SMX_CPU_PIECE];
     FOR_EACH_PIECE((int64_t)0, call->cols) {
-        const REAL *const x = R(view)(&call->in, row, first, PIECE_SIZE, room);
+        const REAL *const x = R(view)(R(TYPE), &call->in, row, first, PIECE_SIZE, room);
         for (int j = 0; j < PIECE_SIZE; j++)
             if (x[j] == value && --number == 0) return first + j;
     }

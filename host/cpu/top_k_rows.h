@@ -44,7 +44,7 @@ static inline void R(gather_kept)(const R(urn) * u) {
     REAL room[SMX_CPU_PIECE];
     int64_t at = u->row * c->per_row;
     FOR_EACH_PIECE((int64_t)0, u->call->cols) {
-        const REAL *const x = R(view)(&u->call->in, u->row, first, PIECE_SIZE, room);
+        const REAL *const x = R(view)(R(TYPE), &u->call->in, u->row, first, PIECE_SIZE, room);
         if (!R(any_reaches)(x, PIECE_SIZE, u->cut)) continue;
         for (int j = 0; j < PIECE_SIZE; j++)
             if (x[j] > u->cut || (x[j] == u->cut && first + j <= u->last_tie)) set_chosen(c, at++, first + j);
@@ -54,7 +54,7 @@ static inline void R(gather_kept)(const R(urn) * u) {
 static void R(top_k_row)(const smx_call *call, int64_t row, bad_rows *bad) {
     const smx_choice *c = &call->choice;
     REAL room[SMX_CPU_BLOCK];
-    const R(row_state) state = R(state_of_row)(call, row, room);
+    const R(row_state) state = R(state_of_row)(R(TYPE), call, row, room);
     if (!(state.max > (REAL)-INFINITY && state.sum > 0 && state.sum < (REAL)INFINITY)) {
         const bool empty = state.max == (REAL)-INFINITY && state.sum == 0;
         choose_nothing(c, row, empty && call->empty_row == SMX_EMPTY_ROW_ZERO ? 0.0f : NAN);

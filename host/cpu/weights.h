@@ -87,7 +87,7 @@ static inline void R(weights_of_probabilities)(const R(urn) * u, const REAL *x, 
 /* Of n elements from column `first` on, SMX_CPU_PIECE at most; 0 for those that cannot be drawn. */
 static inline void R(weights)(const R(urn) * u, int64_t first, int n, uint64_t *w) {
     REAL room[SMX_CPU_PIECE];
-    const REAL *const x = R(view)(&u->call->in, u->row, first, n, room);
+    const REAL *const x = R(view)(R(TYPE), &u->call->in, u->row, first, n, room);
     if (u->filtered && !R(any_reaches)(x, n, u->cut)) {
         memset(w, 0, (size_t)n * sizeof *w);
         return;
