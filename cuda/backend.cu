@@ -25,6 +25,9 @@ smxStatus_t find_device(const char *call, smxHandle_t handle) {
     if (handle->compute_capability < 75)
         return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: device %d has compute capability %d.%d, 7.5 is needed", call, handle->device, major,
                         minor);
+    int shared_bytes = 0;
+    SMX_TRY(check(call, "shared memory", cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, handle->device)));
+    handle->shared_bytes = static_cast<size_t>(shared_bytes);
     return SMX_STATUS_SUCCESS;
 }
 
@@ -153,7 +156,12 @@ smxStatus_t cross_entropy(const smx_call *call) { return run_loss(*call, smx_cud
 smxStatus_t nll(const smx_call *call) { return run_loss(*call, smx_cuda_nll_losses, smx_cuda_nll_gradients); }
 
 smxStatus_t choose(const smx_call *call) {
-    return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: not on this backend yet", call->name);
+    switch (call->op) {
+    case SMX_OP_ARGMAX: return smx_cuda_argmax(*call);
+    case SMX_OP_TOP_K: return smx_cuda_top_k(*call);
+    case SMX_OP_SAMPLE: return smx_cuda_sample(*call);
+    default: return smx_cuda_multinomial(*call);
+    }
 }
 
 // Problems without rows have at most a loss to write; the others share launches.
@@ -173,25 +181,8 @@ smxStatus_t batch(const smx_call *calls, int64_t count, const smx_call **scratch
 } // namespace smx
 
 // extern: a const object has internal linkage in C++
-extern const smx_backend smx_cuda_backend = {SMX_BACKEND_CUDA,
-                                             smx::open_cuda,
-                                             smx::close_cuda,
-                                             smx::enter,
-                                             smx::synchronize,
-                                             smx::allocate_in_order,
-                                             smx::release_in_order,
-                                             smx::allocate,
-                                             smx::release,
-                                             smx::allocate_host,
-                                             smx::release_host,
-                                             smx::copy,
-                                             smx::take_bad_targets,
-                                             smx::capturing,
-                                             smx::change_stream,
-                                             smx::softmax,
-                                             smx::cross_entropy,
-                                             smx::nll,
-                                             smx::choose,
-                                             smx::batch,
-                                             smx_describe_plan,
-                                             &smx_cuda_transfer};
+extern const smx_backend smx_cuda_backend = {
+    SMX_BACKEND_CUDA,      smx::open_cuda, smx::close_cuda,    smx::enter,         smx::synchronize,   smx::allocate_in_order,
+    smx::release_in_order, smx::allocate,  smx::release,       smx::allocate_host, smx::release_host,  smx::copy,
+    smx::take_bad_targets, smx::capturing, smx::change_stream, smx::softmax,       smx::cross_entropy, smx::nll,
+    smx::choose,           smx::batch,     smx_describe_plan,  &smx_cuda_transfer};

@@ -9,4 +9,7 @@
 #ifndef SIMT_HOST
 #define SHARED_ARRAY(T, name, ...) __shared__ T name[__VA_ARGS__]
 #define SHARED_VAR(T, name) __shared__ T name
+#define SHARED_DYNAMIC(T, name)                                     \
+    extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
+    T *const name = reinterpret_cast<T *>(dynamic_shared)
 #endif

@@ -12,14 +12,30 @@ inline smxStatus_t check(const char *call, const char *what, cudaError_t error) 
     return smx_fail(status, "%s: %s: CUDA error %d, %s", call, what, static_cast<int>(error), cudaGetErrorString(error));
 }
 
-// blocks: as many as there is work for; kernels make further turns where the grid has to be smaller.
+// Without being asked, a block gets 48 KiB of shared memory at most. What a kernel may have is set to the most there is, whatever this
+// launch needs: other threads may be about to launch it, too.
+template <class Kernel> smxStatus_t allow_shared_memory(const smx_call &call, Kernel kernel, size_t shared_bytes) {
+    if (shared_bytes + SMX_SHARED_TABLES_BYTES <= 48 << 10) return SMX_STATUS_SUCCESS;
+    const int most = static_cast<int>(call.handle->shared_bytes - SMX_SHARED_TABLES_BYTES);
+    return check(call.name, "size of shared memory", cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most));
+}
+
+// blocks: as many as there is work for; kernels make further turns where the grid has to be smaller. shared_bytes: dynamic ones.
 template <class... Parameters, class... Arguments>
-smxStatus_t launch(const smx_call &call, void (*kernel)(Parameters...), int64_t blocks, int threads, const Arguments &...arguments) {
+smxStatus_t launch_with_shared(const smx_call &call, void (*kernel)(Parameters...), int64_t blocks, int threads, size_t shared_bytes,
+                               const Arguments &...arguments) {
+    SMX_TRY(allow_shared_memory(call, kernel, shared_bytes));
     cudaLaunchConfig_t config = {};
+    config.dynamicSmemBytes = shared_bytes;
     config.gridDim = dim3(static_cast<unsigned>(blocks < INT32_MAX ? blocks : INT32_MAX));
     config.blockDim = dim3(static_cast<unsigned>(threads));
     config.stream = call.handle->stream;
     return check(call.name, "kernel launch", cudaLaunchKernelEx(&config, kernel, arguments...));
+}
+
+template <class... Parameters, class... Arguments>
+smxStatus_t launch(const smx_call &call, void (*kernel)(Parameters...), int64_t blocks, int threads, const Arguments &...arguments) {
+    return launch_with_shared(call, kernel, blocks, threads, 0, arguments...);
 }
 
 inline smxStatus_t no_such_kernel(const smx_call &call) {

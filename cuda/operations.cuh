@@ -13,6 +13,10 @@ smxStatus_t smx_cuda_row_losses(const smx_call &call);         // cross_entropy.
 smxStatus_t smx_cuda_row_loss_gradients(const smx_call &call); // cross_entropy_gradient.cu: gradients, with or without losses
 smxStatus_t smx_cuda_nll_losses(const smx_call &call);         // nll.cu
 smxStatus_t smx_cuda_nll_gradients(const smx_call &call);      // nll.cu
+smxStatus_t smx_cuda_argmax(const smx_call &call);             // argmax.cu
+smxStatus_t smx_cuda_top_k(const smx_call &call);              // top_k.cu
+smxStatus_t smx_cuda_sample(const smx_call &call);             // sample.cu
+smxStatus_t smx_cuda_multinomial(const smx_call &call);        // multinomial.cu
 smxStatus_t smx_cuda_count_divisor(const smx_call &call);      // loss_sum.cu: the mean's divisor, to the workspace
 smxStatus_t smx_cuda_sum_losses(const smx_call &call);         // loss_sum.cu: row losses of the workspace, to the loss
 
@@ -58,7 +62,9 @@ template <class P, class F> smxStatus_t with_reducing_shape(const smx_call &call
         if constexpr (P::also_strided) return row_strided::with_shape<P>(call, f);
         break;
     case SMX_KERNEL_ROW_MAP:
-    case SMX_KERNEL_ROW_PICK: break;
+    case SMX_KERNEL_ROW_PICK:
+    case SMX_KERNEL_ROW_SHARED:
+    case SMX_KERNEL_ROW_PASSES: break;
     }
     return no_such_kernel(call);
 }

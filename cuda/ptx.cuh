@@ -44,6 +44,23 @@ __device__ __forceinline__ void store_8_bytes(void *to, uint2 v) {
 #endif
 }
 
+// 16 bytes of shared memory, aligned to 16.
+__device__ __forceinline__ uint4 load_16_shared_bytes(const void *from) {
+#ifdef SIMT_HOST
+    return simt::load(static_cast<const uint4 *>(from));
+#else
+    return *static_cast<const uint4 *>(from);
+#endif
+}
+
+__device__ __forceinline__ void store_16_shared_bytes(void *to, uint4 v) {
+#ifdef SIMT_HOST
+    simt::store(static_cast<uint4 *>(to), v);
+#else
+    *static_cast<uint4 *>(to) = v;
+#endif
+}
+
 // 2^z; maximum relative error 2^-22, results below 2^-126 are 0 (PTX ISA, ex2.approx.ftz.f32)
 __device__ __forceinline__ float exp2_fast(float z) {
 #ifdef SIMT_HOST

@@ -25,15 +25,18 @@ struct target_line {
     bool skip, bad;
 };
 
+// For smxGetBadTargets; by one thread of the row.
+__device__ __forceinline__ void count_bad_row(smx_bad_targets *seen, int64_t row) {
+    atomicAdd(&seen->count, 1ull);
+    atomicMin(&seen->first_row, static_cast<long long>(row));
+}
+
 __device__ __forceinline__ target_line line_of_target(const target_indices &targets, int64_t row, int64_t cols, smx_bad_targets *seen,
                                                       bool leader) {
     if (targets.data == nullptr) return {-1, false, false};
     const int64_t target = targets.of_row(row);
     const bool ignored = target == targets.ignore_index, bad = !ignored && (target < 0 || target >= cols);
-    if (bad && leader) {
-        atomicAdd(&seen->count, 1ull);
-        atomicMin(&seen->first_row, static_cast<long long>(row));
-    }
+    if (bad && leader) count_bad_row(seen, row);
     return {target, ignored || bad, bad};
 }
 

@@ -79,13 +79,15 @@ static const smx_plan_row table[] = {
     {.work = APART, .min_cc = 75, STRIDED(8, 32)},
     {.work = APART, .min_cc = 75, STRIDED(64, 256)},
     {.work = APART, .min_cc = 75, STRIDED(64, ANY_COLS)},
+    /* one pass over rows side by side; longer ones need more threads than that */
+    {.work = WORK(ARGMAX), .min_cc = 75, STRIDED(8, 4096)},
     /* several passes: in shared memory where the row fits, which depends on the device */
     {.work = CHOOSING, .min_cc = 75, SEVERAL_PASSES(SHARED, 32, 256, 1024)},
     {.work = CHOOSING, .min_cc = 75, SEVERAL_PASSES(SHARED, 256, 256, 16384)},
-    {.work = CHOOSING, .min_cc = 75, SEVERAL_PASSES(SHARED, 1024, 1024, ANY_COLS)},
+    {.work = CHOOSING, .min_cc = 75, SEVERAL_PASSES(SHARED, 512, 512, ANY_COLS)},
     {.work = CHOOSING | WORK(ARGMAX), .min_cc = 75, SEVERAL_PASSES(PASSES, 32, 256, 1024)},
     {.work = CHOOSING | WORK(ARGMAX), .min_cc = 75, SEVERAL_PASSES(PASSES, 256, 256, 16384)},
-    {.work = CHOOSING | WORK(ARGMAX), .min_cc = 75, SEVERAL_PASSES(PASSES, 1024, 1024, ANY_COLS)},
+    {.work = CHOOSING | WORK(ARGMAX), .min_cc = 75, SEVERAL_PASSES(PASSES, 512, 512, ANY_COLS)},
 };
 
 int smx_plan_table_size(void) { return (int)(sizeof table / sizeof table[0]); }
