@@ -16,7 +16,7 @@ template <class T> __global__ void __launch_bounds__(most_threads) kernel(const 
     for (int64_t r = static_cast<int64_t>(blockIdx.x) * threads.places + threads.place; r < j.rows;
          r += static_cast<int64_t>(gridDim.x) * threads.places) {
         row_elements<T> row = j.row<T>(threads, r);
-        const largest_element<real_of<T>> found = largest_of_row(threads, row, false);
+        const auto found = threads.merged(largest_of_share(threads, row, false), largest_element<real_of<T>>::merged);
         if (threads.leads()) write(j.indices, j.bad_targets, r, found.column);
     }
 }

@@ -88,12 +88,12 @@ template <class R> struct largest_element {
     }
 };
 
+// The thread's share of a row, which is copied to shared memory if that is wanted.
 template <class T>
-__device__ __forceinline__ largest_element<real_of<T>> largest_of_row(row_threads &threads, row_elements<T> &row, bool copies) {
-    using found = largest_element<real_of<T>>;
-    found mine = found::empty();
+__device__ __forceinline__ largest_element<real_of<T>> largest_of_share(const row_threads &threads, row_elements<T> &row, bool copies) {
+    auto mine = largest_element<real_of<T>>::empty();
     row.read(threads, copies, [&](int64_t column, const auto &x) { mine.add(column, x); });
-    return threads.merged(mine, found::merged);
+    return mine;
 }
 
 } // namespace smx

@@ -5,6 +5,9 @@
 // other's atomics). What falls into the bin of the cut is looked at again, by the bits of its keys relative to the largest: as a rule few
 // enough to fit in a list. So a cut takes two visits of the row, and some of the list, whatever the distribution's tail; elements that
 // are almost equal take two visits more for every digit.
+//
+// Of few elements out of many, the first cut is made among the largest that each thread has seen: the k-th of those is not above the
+// k-th of all, and as a rule hardly more than k elements reach it. They are listed at once, in one visit.
 #pragma once
 #include "row_search.cuh"
 #include "weights.cuh"
@@ -108,7 +111,7 @@ template <class T> struct cut_candidates {
         }
     }
 
-    // The bounds of those with this digit, which are listed if they fit.
+    // The bounds of those with this digit, or of all (-1), which are listed if they fit.
     __device__ __forceinline__ key_bounds<key_type> narrow(row_threads &threads, const key_digits<T> &digits, int digit) {
         const bool lists = listed < 0;
         const unsigned room = static_cast<unsigned>(threads.entries() * (sizeof(uint64_t) / sizeof(key_type)));
@@ -116,7 +119,7 @@ template <class T> struct cut_candidates {
         threads.sync();
         key_bounds<key_type> found = {static_cast<key_type>(~key_type(0)), 0};
         visit(threads, digits, [&](real x, key_type key) {
-            if (digits.digit(x, key) != digit) return;
+            if (digit >= 0 && digits.digit(x, key) != digit) return;
             if (key < found.least) found.least = key;
             if (key > found.largest) found.largest = key;
             if (!lists) return;
@@ -138,49 +141,90 @@ template <class K> struct cut_place {
     uint64_t larger, equal, target;
 };
 
-// measure(element) is summed up; target(sum over the kept) is what the largest of them, together, have to reach.
-template <class T, class Measure, class Target>
+// What is summed up over elements, and what the sum of the largest of them has to reach.
+//   of(element)     what it counts
+//   target(sum)     of the sum over all
+//   negligible      elements that count no more than this are not needed to reach the target, whatever the others are
+template <class Measure, class Target> struct cut_rule {
+    Measure of;
+    Target target;
+    uint64_t negligible;
+};
+template <class Measure, class Target> __device__ cut_rule<Measure, Target> rule_of(Measure of, Target target, uint64_t negligible) {
+    return {of, target, negligible};
+}
+
+// The cut is not below `least`. If that is known, few elements are expected there, and if `listed` is not -1, they are in the list.
+template <class T, class Rule>
 __device__ __forceinline__ cut_place<key_of_type<T>> place_of_cut(row_threads &threads, const row_elements<T> &row,
                                                                   const logit_weights<real_of<T>> &weights, const kept_elements<T> &kept,
-                                                                  Measure measure, Target target) {
+                                                                  const Rule &rule, key_of_type<T> least, int listed) {
     using K = key_of_type<T>;
     const int bins = threads.entries(), digit_bits = 31 - leading_zeros(static_cast<uint32_t>(bins));
     key_digits<T> digits = key_digits<T>::first(weights, digit_bits);
-    cut_candidates<T> candidates{row, kept, -1};
+    digits.least = least;
+    cut_candidates<T> candidates{row, kept, listed};
     cut_place<K> place = {0, 0, 0, 0};
-    while (digits.of_exponents || digits.least != digits.largest) {
+    bool summed = false, narrows = least > 0;
+    for (int digit = -1;; narrows = true) {
+        if (narrows) {
+            const key_bounds<K> bounds = candidates.narrow(threads, digits, digit);
+            digits.narrow(bounds.least, bounds.largest);
+            if (summed && bounds.least == bounds.largest) break;
+        }
         for (int bin = threads.thread; bin < bins; bin += threads.count) threads.low()[bin] = threads.high()[bin] = 0;
         threads.sync();
         uint64_t all = 0;
         candidates.visit(threads, digits, [&](real_of<T> x, K key) {
-            const uint64_t amount = measure(x);
+            const uint64_t amount = rule.of(x);
             all += amount;
-            if (amount != 0) add_to_bin(threads, digits.digit(x, key), amount);
+            if (amount > rule.negligible) add_to_bin(threads, digits.digit(x, key), amount);
         });
-        if (digits.of_exponents) place.target = target(threads.sum(all)); // a barrier for all
+        if (!summed) place.target = rule.target(threads.sum(all));
+        summed = true;
         threads.sync();
         const auto of_bin = [&](int bin) { return static_cast<uint64_t>(threads.high()[bin]) << 32 | threads.low()[bin]; };
         uint64_t before;
-        const int bin = first_beyond(bins, place.target - place.larger - 1, &before, of_bin);
+        digit = first_beyond(bins, place.target - place.larger - 1, &before, of_bin);
         place.larger += before;
-        place.equal = of_bin(bin);
-        const key_bounds<K> bounds = candidates.narrow(threads, digits, bin);
-        digits.narrow(bounds.least, bounds.largest);
+        place.equal = of_bin(digit);
     }
     place.least = digits.least;
     return place;
 }
 
-// Keeps as many, or as much weight, of the kept elements as the target says: the largest, of equal ones the first.
-template <class T, class Measure, class Target>
+// Lists the largest element that each thread has seen, and says how many they are.
+template <class T> __device__ __forceinline__ int list_largest(const row_threads &threads, real_of<T> mine) {
+    using K = key_of_type<T>;
+    K *list = threads.keys<K>();
+    const int room = threads.entries() * static_cast<int>(sizeof(uint64_t) / sizeof(K));
+    if (threads.count <= room) {
+        list[threads.thread] = key_of<T>(mine);
+        return threads.count;
+    }
+    mine = larger(mine, __shfl_xor_sync(0xffffffffu, mine, 1));
+    if (threads.thread % 2 == 0) list[threads.thread / 2] = key_of<T>(mine);
+    return threads.count / 2;
+}
+constexpr int listed_per_wanted = 4; // with fewer, the cut among them would be far below that among all
+
+// Keeps as many, or as much weight, of the kept elements as the rule says: the largest, of equal ones the first. listed: how many
+// elements, from as many parts of the row, are in the list; 0: the list is empty.
+template <class T, class Rule>
 __device__ __forceinline__ void keep_largest(row_threads &threads, const row_elements<T> &row, const logit_weights<real_of<T>> &weights,
-                                             kept_elements<T> &kept, Measure measure, Target target) {
-    const cut_place<key_of_type<T>> cut = place_of_cut(threads, row, weights, kept, measure, target);
-    const uint64_t each = measure(real_of_key<T>(cut.least)), missing = cut.target - cut.larger;
+                                             kept_elements<T> &kept, const Rule &rule, int listed) {
+    using K = key_of_type<T>;
+    cut_place<K> cut = {kept.least, 0, 0, 0};
+#pragma unroll 1
+    for (bool last = false; !last; listed = 0) {
+        last = listed == 0;
+        cut = place_of_cut(threads, row, weights, kept, rule, cut.least, last ? -1 : listed);
+    }
+    const uint64_t each = rule.of(real_of_key<T>(cut.least)), missing = cut.target - cut.larger;
     int64_t last_tie = cut.least == kept.least ? kept.last_tie : INT64_MAX;
     if (cut.equal - missing >= each) { // one of them at least is not needed
         const auto is_tie = [&](int64_t column, real_of<T> x) -> uint64_t {
-            const key_of_type<T> key = key_of<T>(x);
+            const K key = key_of<T>(x);
             return key == cut.least && kept.has(key, column) ? 1 : 0;
         };
         sum_segments(threads, row, is_tie);

@@ -97,16 +97,20 @@ __device__ __forceinline__ void write(const job &j, const row_threads &threads, 
 
 template <class R> __device__ bool has_distribution(const row_state<R> &s) { return s.max > -infinity<R>() && s.sum < infinity<R>(); }
 
+// From a row with a distribution. largest: of the thread's share.
 template <class T>
 __device__ __forceinline__ void choose(const job &j, row_threads &threads, const row_elements<T> &row, const row_state<real_of<T>> &state,
-                                       int64_t r) {
+                                       real_of<T> largest, int64_t r) {
     using R = real_of<T>;
     const logit_weights<R> weights = {state.max, exponent_factor<R>(1.0f), 0}; // of use for its exponents alone
     kept_elements<T> kept;
+    const int listed = j.k <= threads.count / listed_per_wanted ? list_largest<T>(threads, largest) : 0;
     threads.sync(); // the copy is complete
-    if (j.k < j.rows.cols)
-        keep_largest(
-            threads, row, weights, kept, [](R) -> uint64_t { return 1; }, [&](uint64_t) { return static_cast<uint64_t>(j.k); });
+    if (j.k < j.rows.cols) {
+        const auto measure = [](R) -> uint64_t { return 1; };
+        const auto target = [&](uint64_t) { return static_cast<uint64_t>(j.k); };
+        keep_largest(threads, row, weights, kept, rule_of(measure, target, 0), listed);
+    }
     if (j.k <= threads.entries()) {
         int64_t *columns = reinterpret_cast<int64_t *>(threads.sums());
         write(j, threads, row, kept, list_in_tables<T>{threads.template keys<key_of_type<T>>(), columns}, state, r);
@@ -126,9 +130,10 @@ template <class T> __global__ void __launch_bounds__(most_threads) kernel(const 
         row_elements<T> row = j.rows.row<T>(threads, r);
         row_state<R> state = row_state<R>::empty();
         row.read(threads, j.rows.copies, [&](int64_t, const auto &x) { state.add(x, factor); });
+        const R largest = state.max;
         state = threads.merged(state, [=](const row_state<R> &a, const row_state<R> &b) { return a.merged_with(b, factor); });
         if (has_distribution(state)) {
-            choose(j, threads, row, state, r);
+            choose(j, threads, row, state, largest, r);
             continue;
         }
         const bool zero = j.empty_row_is_zero && state.max == -infinity<R>() && state.sum == R(0);
