@@ -118,13 +118,15 @@ template <class T> struct cut_candidates {
         if (lists && threads.leads()) threads.counter() = 0;
         threads.sync();
         key_bounds<key_type> found = {static_cast<key_type>(~key_type(0)), 0};
+        bool full = !lists; // a thread that knows it does not ask for more
         visit(threads, digits, [&](real x, key_type key) {
             if (digit >= 0 && digits.digit(x, key) != digit) return;
             if (key < found.least) found.least = key;
             if (key > found.largest) found.largest = key;
-            if (!lists) return;
+            if (full) return;
             const unsigned at = atomicAdd(&threads.counter(), 1u);
-            if (at < room) threads.keys<key_type>()[at] = key;
+            full = at >= room;
+            if (!full) threads.keys<key_type>()[at] = key;
         });
         found = threads.merged(found, [](const key_bounds<key_type> &a, const key_bounds<key_type> &b) {
             return key_bounds<key_type>{a.least < b.least ? a.least : b.least, a.largest > b.largest ? a.largest : b.largest};

@@ -65,16 +65,23 @@ template <class List> __device__ __forceinline__ void sort(const row_threads &th
     }
 }
 
-// The order in which they are gathered is any; sorting leaves one.
+// The order in which they are gathered is any; sorting leaves one. Shared memory adds to 32 bits at once, to 64 in a loop.
 template <class T, class List>
 __device__ __forceinline__ void gather(const row_threads &threads, const row_elements<T> &row, const kept_elements<T> &kept,
-                                       const List &list) {
-    unsigned long long &taken = *reinterpret_cast<unsigned long long *>(&threads.answer());
-    if (threads.leads()) taken = 0;
+                                       const List &list, int64_t count) {
+    unsigned long long &many = *reinterpret_cast<unsigned long long *>(&threads.answer());
+    threads.sync(); // the cut has counted, too
+    if (threads.leads()) {
+        many = 0;
+        threads.counter() = 0;
+    }
     threads.sync();
     row.visit(threads, [&](int64_t column, real_of<T> x) {
         const key_of_type<T> key = key_of<T>(x);
-        if (kept.has(key, column)) list.put(static_cast<int64_t>(atomicAdd(&taken, 1ull)), {key, column});
+        if (!kept.has(key, column)) return;
+        const int64_t at =
+            count <= UINT32_MAX ? static_cast<int64_t>(atomicAdd(&threads.counter(), 1u)) : static_cast<int64_t>(atomicAdd(&many, 1ull));
+        list.put(at, {key, column});
     });
     threads.sync();
 }
@@ -83,7 +90,7 @@ template <class T, class List>
 __device__ __forceinline__ void write(const job &j, const row_threads &threads, const row_elements<T> &row, const kept_elements<T> &kept,
                                       const List &list, const row_state<real_of<T>> &state, int64_t r) {
     using R = real_of<T>;
-    gather(threads, row, kept, list);
+    gather(threads, row, kept, list, j.k);
     sort(threads, list, j.k);
     const R scale = static_cast<R>(j.scale);
     const distribution<R> d = distribution<R>::of(state, scale);
