@@ -14,11 +14,15 @@
 enum { EXIT_SKIPPED = 77 };
 
 static Suite *(*const suites[])(void) = {
-    suite_oracle,           suite_handle,        suite_layout,       suite_arguments,   suite_softmax, suite_log_softmax, suite_logsumexp,
-    suite_softmax_backward, suite_cross_entropy, suite_loss_options, suite_loss_matrix, suite_nll,     suite_axis,        suite_defects,
-    suite_hard_values,      suite_bad_targets,   suite_types,        suite_alignment,   suite_plans,   suite_determinism, suite_notebook,
-    suite_gradients,        suite_far_apart,     suite_steady_state, suite_graphs,      suite_batch,   suite_host_batch,  suite_ragged,
-    suite_memory,           suite_row_paths,
+    suite_oracle,        suite_handle,       suite_layout,        suite_arguments,
+    suite_softmax,       suite_log_softmax,  suite_logsumexp,     suite_softmax_backward,
+    suite_cross_entropy, suite_loss_options, suite_loss_matrix,   suite_nll,
+    suite_axis,          suite_defects,      suite_hard_values,   suite_bad_targets,
+    suite_types,         suite_alignment,    suite_plans,         suite_determinism,
+    suite_notebook,      suite_gradients,    suite_far_apart,     suite_steady_state,
+    suite_graphs,        suite_batch,        suite_host_batch,    suite_ragged,
+    suite_memory,        suite_row_paths,    suite_oracle_choice, suite_argmax,
+    suite_top_k,         suite_sample,       suite_multinomial,
 };
 
 /* Read by AddressSanitizer, if the program is built with it: requests for too much memory are part of the tests. */

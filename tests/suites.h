@@ -34,5 +34,10 @@ Suite *suite_host_batch(void);
 Suite *suite_ragged(void);
 Suite *suite_memory(void);
 Suite *suite_row_paths(void);
+Suite *suite_oracle_choice(void);
+Suite *suite_argmax(void);
+Suite *suite_top_k(void);
+Suite *suite_sample(void);
+Suite *suite_multinomial(void);
 
 #endif

@@ -1,0 +1,492 @@
+#include "check_choice.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle_choice.h"
+
+/* ---- what is chosen from ---- */
+
+choice choice_of(smxOp_t op, smxDataType_t type, int64_t rows, int64_t cols) {
+    return (choice){.op = op,
+                    .layout = smxRowMajor(type, rows, cols),
+                    .fill = fill_values,
+                    .values = VALUES_NORMAL,
+                    .data_seed = 1,
+                    .index_type = SMX_R_32I,
+                    .plan_row = -1,
+                    .per_row = 1,
+                    .scale = 1,
+                    .temperature = 1,
+                    .top_p = 1,
+                    .seed = 0x0123456789abcdefu,
+                    .offset_of_bits = 0xfffffffcu}; /* so that a carry into the upper word is part of most tests */
+}
+
+const char *choice_name(smxOp_t op) {
+    static const char *const names[CHOICES] = {"smxArgmax", "smxTopK", "smxSample", "smxMultinomial"};
+    return names[op - FIRST_CHOICE];
+}
+
+void fill_values(const choice *c, int64_t row, double *x) { fill_logits(c->values, c->layout.type, c->data_seed, row, c->layout.cols, x); }
+
+static generator generator_of_row(const choice *c, int64_t row) { return generator_of(c->data_seed * 1000003u + (uint64_t)row); }
+
+void fill_ties(const choice *c, int64_t row, double *x) {
+    static const double few[] = {-1.5, -0.0, 0.0, 0.75, -0.0, 0.0, -3.0, (double)-INFINITY};
+    generator g = generator_of_row(c, row);
+    const int64_t kinds = 1 + row % 8;
+
+    for (int64_t j = 0; j < c->layout.cols; j++) x[j] = few[next_below(&g, kinds)];
+}
+
+void fill_weights_of_row(const choice *c, int64_t row, double *x) {
+    generator g = generator_of_row(c, row);
+    const double size = ldexp(1.0, (int)next_below(&g, 20) - 12);
+
+    for (int64_t j = 0; j < c->layout.cols; j++) {
+        const double u = next_uniform(&g);
+        x[j] = next_below(&g, 4) == 0 ? (j % 2 == 0 ? 0.0 : -0.0) : size * u * u;
+    }
+}
+
+void fill_hard_probabilities(const choice *c, int64_t row, double *x) {
+    generator g = generator_of_row(c, row);
+    const int64_t cols = c->layout.cols, somewhere = next_below(&g, cols);
+    const double smallest = type_smallest(c->layout.type);
+
+    fill_weights_of_row(c, row, x);
+    x[cols / 2] = 0.5;
+    switch (row % 12) {
+    case 1: x[somewhere] = (double)NAN; break;
+    case 2: x[somewhere] = (double)INFINITY; break;
+    case 3: x[somewhere] = -0.125; break;
+    case 4: x[somewhere] = -smallest; break;
+    case 5: x[cols - 1] = (double)-INFINITY; break;
+    case 6:
+        for (int64_t j = 0; j < cols; j++) x[j] = j % 2 == 0 ? 0.0 : -0.0;
+        break;
+    case 7:
+        for (int64_t j = 0; j < cols; j++) x[j] = smallest * (double)next_below(&g, 9);
+        x[somewhere] = smallest;
+        break;
+    case 8:
+        for (int64_t j = 0; j < cols; j++) x[j] = 0;
+        x[somewhere] = smallest;
+        break;
+    case 9: x[somewhere] = type_max(c->layout.type); break;
+    case 10: x[0] = (double)NAN; break;
+    default: break;
+    }
+}
+
+/* ---- preparation ---- */
+
+static smxDataType_t numbers_type(void) { return SMX_R_32F; }
+
+static uint64_t load_number64(const buffer *b, int64_t i) {
+    uint64_t value;
+    memcpy(&value, b->before + b->first + (size_t)i * sizeof value, sizeof value);
+    return value;
+}
+
+void choice_store_number64(buffer *b, int64_t i, uint64_t value) {
+    memcpy(b->before + b->first + (size_t)i * sizeof value, &value, sizeof value);
+}
+
+static buffer given_numbers(const choice *c, unsigned which, int64_t count, uint64_t salt) {
+    generator g = generator_of(c->data_seed + salt);
+    if ((c->given & which) == 0) return (buffer){0};
+
+    buffer b = buffer_make(BUFFER_INPUT, (size_t)c->vector_offset * sizeof(uint64_t), (size_t)count * sizeof(uint64_t));
+    for (int64_t i = 0; i < count; i++) choice_store_number64(&b, i, next_bits(&g));
+    buffer_upload(&b);
+    return b;
+}
+
+static void prepare_temperatures(choice_run *run) {
+    const choice *c = &run->spec;
+    if ((c->given & GIVEN_TEMPERATURES) == 0) return;
+
+    generator g = generator_of(c->data_seed + 5);
+    run->temperatures = tensor_make_vector(BUFFER_INPUT, SMX_R_32F, run->rows, c->vector_offset);
+    for (int64_t r = 0; r < run->rows; r++) {
+        const double ordinary = next_below(&g, 8) == 0 ? 0.0 : 0.25 + 2 * next_uniform(&g);
+        tensor_store(&run->temperatures, 0, r,
+                     c->special_temperatures != NULL ? (double)c->special_temperatures[r % SPECIAL_TEMPERATURES] : ordinary);
+    }
+    buffer_upload(&run->temperatures.memory);
+}
+
+static void prepare_x(choice_run *run) {
+    double *row = malloc((size_t)run->cols * sizeof *row + 1);
+    ck_assert_ptr_nonnull(row);
+    run->x = tensor_make(BUFFER_INPUT, &run->spec.layout, run->spec.offset);
+    for (int64_t r = 0; r < run->rows; r++) {
+        run->spec.fill(&run->spec, r, row);
+        tensor_store_row(&run->x, r, row);
+    }
+    buffer_upload(&run->x.memory);
+    free(row);
+}
+
+static bool writes_numbers(const choice *c) { return c->op == SMX_OP_TOP_K || (c->op == SMX_OP_SAMPLE && !c->without_log_probabilities); }
+
+static void prepare_outputs(choice_run *run) {
+    const choice *c = &run->spec;
+    const size_t width = element_bytes(c->index_type);
+    const int64_t count = run->rows * c->per_row;
+
+    run->indices = buffer_make(BUFFER_OUTPUT, (size_t)c->vector_offset * width, (size_t)count * width);
+    buffer_upload(&run->indices);
+    if (!writes_numbers(c)) return;
+    run->numbers = tensor_make_vector(BUFFER_OUTPUT, numbers_type(), count, c->vector_offset);
+    buffer_upload(&run->numbers.memory);
+}
+
+static void prepare_options(choice_run *run) {
+    const choice *c = &run->spec;
+    const smxSoftmaxOptions_t softmax = SMX_SOFTMAX_OPTIONS_INIT;
+    const smxSampleOptions_t sample = SMX_SAMPLE_OPTIONS_INIT;
+    const smxMultinomialOptions_t multinomial = SMX_MULTINOMIAL_OPTIONS_INIT;
+
+    run->softmax = softmax;
+    run->softmax.scale = c->scale;
+    run->softmax.algorithm = c->algorithm;
+    run->softmax.emptyRow = c->empty_row;
+    run->sample = sample;
+    run->sample.temperature = c->temperature;
+    run->sample.topK = c->top_k;
+    run->sample.topP = c->top_p;
+    run->sample.minP = c->min_p;
+    run->multinomial = multinomial;
+    run->multinomial.input = c->from_probabilities ? SMX_MULTINOMIAL_PROBABILITIES : SMX_MULTINOMIAL_LOGITS;
+    run->multinomial.withReplacement = !c->without_replacement;
+    run->multinomial.temperature = c->temperature;
+    run->sample.deviceTemperature = buffer_pointer(&run->temperatures.memory);
+    run->sample.seed = run->multinomial.seed = c->seed;
+    run->sample.offset = run->multinomial.offset = c->offset_of_bits;
+    run->sample.deviceSeedOffset = run->multinomial.deviceSeedOffset = buffer_pointer(&run->seed_offset);
+    run->sample.deviceRowSeeds = run->multinomial.deviceRowSeeds = buffer_pointer(&run->row_seeds);
+    run->sample.deviceRowOffsets = run->multinomial.deviceRowOffsets = buffer_pointer(&run->row_offsets);
+    run->sample.deviceRowKeys = run->multinomial.deviceRowKeys = buffer_pointer(&run->row_keys);
+}
+
+void choice_prepare(choice_run *run, const choice *c) {
+    *run = (choice_run){.spec = *c, .rows = layout_rows(&c->layout), .cols = c->layout.cols, .handle = session_handle()};
+    if (c->without_options) { /* what the defaults are */
+        run->spec.scale = run->spec.temperature = run->spec.top_p = 1;
+        run->spec.min_p = 0;
+        run->spec.empty_row = SMX_EMPTY_ROW_NAN;
+        run->spec.from_probabilities = run->spec.without_replacement = false;
+        run->spec.top_k = 0;
+        run->spec.seed = run->spec.offset_of_bits = 0;
+        run->spec.given = 0;
+    }
+    if (c->op != SMX_OP_SAMPLE) run->spec.given &= ~(unsigned)GIVEN_TEMPERATURES;
+    prepare_x(run);
+    prepare_outputs(run);
+    prepare_temperatures(run);
+    run->seed_offset = given_numbers(&run->spec, GIVEN_SEED_OFFSET, 2, 1);
+    run->row_seeds = given_numbers(&run->spec, GIVEN_ROW_SEEDS, run->rows, 2);
+    run->row_offsets = given_numbers(&run->spec, GIVEN_ROW_OFFSETS, run->rows, 3);
+    run->row_keys = given_numbers(&run->spec, GIVEN_ROW_KEYS, run->rows, 4);
+    prepare_options(run);
+    run->layout = run->spec.layout;
+    run->x_layout = &run->layout;
+    run->x_data = buffer_pointer(&run->x.memory);
+    run->index_data = buffer_pointer(&run->indices);
+    run->number_data = buffer_pointer(&run->numbers.memory);
+    run->index_type = c->index_type;
+    run->per_row = c->per_row;
+}
+
+void choice_buffers(choice_run *run, buffer *list[CHOICE_BUFFERS]) {
+    buffer *const all[CHOICE_BUFFERS] = {&run->x.memory,    &run->indices,   &run->numbers.memory, &run->temperatures.memory,
+                                         &run->seed_offset, &run->row_seeds, &run->row_offsets,    &run->row_keys};
+    memcpy(list, all, sizeof all);
+}
+
+void choice_release(choice_run *run) {
+    buffer *all[CHOICE_BUFFERS];
+    choice_buffers(run, all);
+    for (size_t i = 0; i < CHOICE_BUFFERS; i++)
+        if (all[i]->before != NULL) buffer_free(all[i]);
+}
+
+/* ---- the call ---- */
+
+smxStatus_t choice_call(const choice_run *run) {
+    const bool without = run->spec.without_options;
+    switch (run->spec.op) {
+    case SMX_OP_ARGMAX: return smxArgmax(run->handle, run->x_layout, run->x_data, run->index_type, run->index_data);
+    case SMX_OP_TOP_K:
+        return smxTopK(run->handle, without ? NULL : &run->softmax, run->x_layout, run->x_data, run->per_row, run->number_data,
+                       run->index_type, run->index_data);
+    case SMX_OP_SAMPLE:
+        return smxSample(run->handle, without ? NULL : &run->sample, run->x_layout, run->x_data, run->index_type, run->index_data,
+                         run->number_data);
+    default:
+        return smxMultinomial(run->handle, without ? NULL : &run->multinomial, run->x_layout, run->x_data, run->per_row, run->index_type,
+                              run->index_data);
+    }
+}
+
+void choice_download(choice_run *run) {
+    buffer *all[CHOICE_BUFFERS];
+    choice_buffers(run, all);
+    for (size_t i = 0; i < CHOICE_BUFFERS; i++)
+        if (all[i]->before != NULL) buffer_download(all[i]);
+}
+
+smxStatus_t choice_execute(choice_run *run) {
+    session_handle()->pinned_plan = run->spec.plan_row;
+    const smxStatus_t status = choice_call(run);
+    session_handle()->pinned_plan = -1;
+    choice_download(run);
+    return status;
+}
+
+int64_t choice_index(const choice_run *run, int64_t row, int64_t i) {
+    const size_t width = element_bytes(run->spec.index_type);
+    const unsigned char *place = run->indices.after + run->indices.first + (size_t)(row * run->spec.per_row + i) * width;
+    int32_t narrow;
+    int64_t wide;
+    if (run->spec.index_type == SMX_R_32I) {
+        memcpy(&narrow, place, sizeof narrow);
+        return narrow;
+    }
+    memcpy(&wide, place, sizeof wide);
+    return wide;
+}
+
+float choice_number(const choice_run *run, int64_t row, int64_t i) {
+    return (float)tensor_result(&run->numbers, 0, row * run->spec.per_row + i);
+}
+
+/* ---- failures ---- */
+
+void fail_choice(const choice_run *run, const char *format, ...) {
+    const choice *c = &run->spec;
+    const smxLayout_t *l = &c->layout;
+    char what[600];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    ck_abort_msg("%s: %s\n  %s outer %lld (stride %lld) cols %lld (stride %lld) inner %lld, offset %lld, values %s, data seed %llu, index "
+                 "type %s, plan row %d\n  per row %lld, scale %g, empty row %d, temperature %g, top-k %lld, top-p %.9g, min-p %.9g, "
+                 "probabilities %d, without replacement %d, seed %llu, offset %llu, given %u, without options %d",
+                 choice_name(c->op), what, type_name(l->type), (long long)l->outer, (long long)l->outerStride, (long long)l->cols,
+                 (long long)l->colStride, (long long)l->inner, (long long)c->offset,
+                 c->fill == fill_values ? values_name(c->values) : "of their own", (unsigned long long)c->data_seed,
+                 type_name(c->index_type), c->plan_row, (long long)c->per_row, (double)c->scale, (int)c->empty_row, (double)c->temperature,
+                 (long long)c->top_k, (double)c->top_p, (double)c->min_p, (int)c->from_probabilities, (int)c->without_replacement,
+                 (unsigned long long)c->seed, (unsigned long long)c->offset_of_bits, c->given, (int)c->without_options);
+    abort();
+}
+
+static void expect_index(const choice_run *run, int64_t row, int64_t i, int64_t expected) {
+    const int64_t got = choice_index(run, row, i);
+    if (got != expected)
+        fail_choice(run, "index %lld of row %lld is %lld instead of %lld", (long long)i, (long long)row, (long long)got,
+                    (long long)expected);
+}
+
+static void expect_near(const choice_run *run, int64_t row, int64_t i, double expected, double bound) {
+    const double got = (double)choice_number(run, row, i);
+    const bool same = isnan(expected) ? isnan(got) : isinf(expected) ? got == expected : fabs(got - expected) <= bound;
+    if (!same)
+        fail_choice(run, "number %lld of row %lld is %.9g instead of %.17g, bound %g", (long long)i, (long long)row, got, expected, bound);
+}
+
+/* ---- comparisons, row by row; false: the row has no distribution ---- */
+
+typedef struct scratch {
+    double *x, *p;
+    uint64_t *weights;
+    int64_t *order;
+} scratch;
+
+static bool compare_argmax(const choice_run *run, int64_t row, const scratch *s) {
+    const int64_t expected = oracle_argmax(s->x, run->cols);
+    expect_index(run, row, 0, expected);
+    return expected >= 0;
+}
+
+static bool is_empty(const double *x, int64_t cols) {
+    for (int64_t j = 0; j < cols; j++)
+        if (x[j] != (double)-INFINITY) return false;
+    return true;
+}
+
+static bool compare_top_k(const choice_run *run, int64_t row, const scratch *s) {
+    const choice *c = &run->spec;
+    const double scale = (double)c->scale;
+    const bool good = oracle_has_distribution(s->x, run->cols);
+
+    if (!good) {
+        const bool zero = c->empty_row == SMX_EMPTY_ROW_ZERO && is_empty(s->x, run->cols);
+        for (int64_t i = 0; i < c->per_row; i++) {
+            expect_index(run, row, i, -1);
+            expect_near(run, row, i, zero ? 0.0 : (double)NAN, 0.0);
+        }
+        return false;
+    }
+    oracle_order(s->x, run->cols, s->order);
+    oracle_kept_softmax(s->x, run->cols, 1 / scale, NULL, s->p);
+    for (int64_t i = 0; i < c->per_row; i++) {
+        const int64_t j = s->order[i];
+        const double distance = fabs(s->x[j] - s->x[s->order[0]]) * scale;
+        expect_index(run, row, i, j);
+        expect_near(run, row, i, s->p[j], s->p[j] == 0 ? 0x1p-126 : s->p[j] * (4e-7 + 2e-7 * distance) + 0x1p-126);
+    }
+    return true;
+}
+
+/* The random bits of a draw. */
+static uint64_t bits_of(const choice_run *run, int64_t row, int64_t draw) {
+    const choice *c = &run->spec;
+    const bool both = (c->given & GIVEN_SEED_OFFSET) != 0;
+    uint64_t seed = both ? load_number64(&run->seed_offset, 0) : c->seed, key = (uint64_t)row;
+    uint64_t offset = both ? load_number64(&run->seed_offset, 1) : c->offset_of_bits;
+
+    if ((c->given & GIVEN_ROW_SEEDS) != 0) {
+        seed = load_number64(&run->row_seeds, row);
+        key = 0;
+    }
+    if ((c->given & GIVEN_ROW_OFFSETS) != 0) offset += load_number64(&run->row_offsets, row);
+    if ((c->given & GIVEN_ROW_KEYS) != 0) key = load_number64(&run->row_keys, row);
+    return oracle_random_bits(seed, key, offset + (uint64_t)draw);
+}
+
+static void expect_sample(const choice_run *run, int64_t row, int64_t index, double log_probability) {
+    expect_index(run, row, 0, index);
+    if (writes_numbers(&run->spec)) expect_near(run, row, 0, log_probability, 1e-6 * fmax(1.0, fabs(log_probability)));
+}
+
+static bool compare_sample(const choice_run *run, int64_t row, const scratch *s) {
+    const choice *c = &run->spec;
+    const float temperature = (c->given & GIVEN_TEMPERATURES) != 0 ? (float)tensor_stored(&run->temperatures, 0, row) : c->temperature;
+    const bool greedy = temperature == 0;
+    const int64_t best = oracle_argmax(s->x, run->cols);
+
+    if (!(temperature >= 0) || best < 0 || (!greedy && !oracle_has_distribution(s->x, run->cols))) {
+        expect_sample(run, row, -1, (double)NAN);
+        return false;
+    }
+    if (greedy) {
+        expect_sample(run, row, best, 0.0);
+        if (writes_numbers(c) && choice_number(run, row, 0) != 0) fail_choice(run, "row %lld: temperature 0", (long long)row);
+        return true;
+    }
+    const oracle_filters filters = {c->top_k, c->top_p, c->min_p};
+    oracle_logit_weights(s->x, run->cols, c->layout.type == SMX_R_64F, temperature, s->weights);
+    oracle_filter(s->x, run->cols, &filters, s->weights);
+    const int64_t token = oracle_draw(s->weights, run->cols, bits_of(run, row, 0));
+    expect_sample(run, row, token, oracle_kept_log_softmax(s->x, run->cols, (double)temperature, s->weights, token));
+    return true;
+}
+
+static bool compare_multinomial(const choice_run *run, int64_t row, const scratch *s) {
+    const choice *c = &run->spec;
+    bool good = c->from_probabilities ? oracle_probability_weights(s->x, run->cols, s->weights) : oracle_has_distribution(s->x, run->cols);
+
+    if (good && !c->from_probabilities) oracle_logit_weights(s->x, run->cols, c->layout.type == SMX_R_64F, c->temperature, s->weights);
+    for (int64_t i = 0; i < c->per_row; i++) {
+        const int64_t column = good ? oracle_draw(s->weights, run->cols, bits_of(run, row, i)) : -1;
+        expect_index(run, row, i, column);
+        if (column < 0) good = false;
+        if (c->without_replacement && good) s->weights[column] = 0;
+    }
+    return good;
+}
+
+static bool compare_row(const choice_run *run, int64_t row, const scratch *s) {
+    session_count_comparison();
+    tensor_stored_row(&run->x, row, s->x);
+    switch (run->spec.op) {
+    case SMX_OP_ARGMAX: return compare_argmax(run, row, s);
+    case SMX_OP_TOP_K: return compare_top_k(run, row, s);
+    case SMX_OP_SAMPLE: return compare_sample(run, row, s);
+    default: return compare_multinomial(run, row, s);
+    }
+}
+
+/* ---- comparison of everything ---- */
+
+/* Inputs, and the surroundings of outputs. */
+static void require_unchanged(choice_run *run) {
+    buffer *all[CHOICE_BUFFERS];
+    int64_t byte;
+
+    choice_buffers(run, all);
+    for (size_t i = 0; i < CHOICE_BUFFERS; i++) {
+        buffer *b = all[i];
+        if (b->before == NULL || b == &run->numbers.memory || b == &run->indices) continue;
+        if (buffer_changed(b, &byte)) fail_choice(run, "byte %lld of input %zu was changed", (long long)byte, i);
+    }
+    if (run->numbers.memory.before != NULL && tensor_surroundings_changed(&run->numbers, &byte))
+        fail_choice(run, "byte %lld outside of the numbers was written", (long long)byte);
+    const size_t bytes = (size_t)(run->rows * run->spec.per_row) * element_bytes(run->spec.index_type), end = run->indices.first + bytes;
+    const buffer *b = &run->indices;
+    if (memcmp(b->before, b->after, b->first) != 0 || memcmp(b->before + end, b->after + end, b->bytes - end) != 0)
+        fail_choice(run, "something outside of the indices was written");
+}
+
+static void compare_count(const choice_run *run, int64_t expected, int64_t expected_first) {
+    int64_t count = -7, first = -7;
+    require_success(smxGetBadTargets(session_handle(), &count, &first), "smxGetBadTargets");
+    if (count != expected || first != expected_first)
+        fail_choice(run, "%lld rows without distribution, the first is %lld, instead of %lld and %lld", (long long)count, (long long)first,
+                    (long long)expected, (long long)expected_first);
+}
+
+static void *some(size_t bytes) {
+    void *memory = malloc(bytes + 1);
+    ck_assert_ptr_nonnull(memory);
+    return memory;
+}
+
+void choice_compare(choice_run *run) {
+    const size_t cols = (size_t)run->cols;
+    const scratch s = {some(cols * sizeof(double)), some(cols * sizeof(double)), some(cols * sizeof(uint64_t)),
+                       some(cols * sizeof(int64_t))};
+    int64_t bad = 0, first = -1;
+
+    if (run->rows == 0) session_count_comparison();
+    for (int64_t r = 0; r < run->rows; r++)
+        if (!compare_row(run, r, &s)) {
+            bad++;
+            first = first < 0 ? r : first;
+        }
+    require_unchanged(run);
+    compare_count(run, bad, first);
+    free(s.x);
+    free(s.p);
+    free(s.weights);
+    free(s.order);
+}
+
+void choice_require_nothing_written(choice_run *run) {
+    buffer *all[CHOICE_BUFFERS];
+    int64_t byte;
+
+    choice_buffers(run, all);
+    for (size_t i = 0; i < CHOICE_BUFFERS; i++)
+        if (all[i]->before != NULL && buffer_changed(all[i], &byte))
+            fail_choice(run, "byte %lld of buffer %zu was written", (long long)byte, i);
+}
+
+void check_choice(const choice *c) {
+    choice_run run;
+    choice_prepare(&run, c);
+    const smxStatus_t status = choice_execute(&run);
+    if (status != SMX_STATUS_SUCCESS) fail_choice(&run, "status %d: %s", (int)status, smxGetLastErrorMessage());
+    choice_compare(&run);
+    choice_release(&run);
+}
