@@ -1,5 +1,6 @@
 #include "check_choice.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -196,7 +197,6 @@ void choice_prepare(choice_run *run, const choice *c) {
     run->row_keys = given_numbers(&run->spec, GIVEN_ROW_KEYS, run->rows, 4);
     prepare_options(run);
     run->layout = run->spec.layout;
-    run->x_layout = &run->layout;
     run->x_data = buffer_pointer(&run->x.memory);
     run->index_data = buffer_pointer(&run->indices);
     run->number_data = buffer_pointer(&run->numbers.memory);
@@ -221,16 +221,17 @@ void choice_release(choice_run *run) {
 
 smxStatus_t choice_call(const choice_run *run) {
     const bool without = run->spec.without_options;
+    const smxLayout_t *layout = run->without_layout ? NULL : &run->layout;
     switch (run->spec.op) {
-    case SMX_OP_ARGMAX: return smxArgmax(run->handle, run->x_layout, run->x_data, run->index_type, run->index_data);
+    case SMX_OP_ARGMAX: return smxArgmax(run->handle, layout, run->x_data, run->index_type, run->index_data);
     case SMX_OP_TOP_K:
-        return smxTopK(run->handle, without ? NULL : &run->softmax, run->x_layout, run->x_data, run->per_row, run->number_data,
-                       run->index_type, run->index_data);
+        return smxTopK(run->handle, without ? NULL : &run->softmax, layout, run->x_data, run->per_row, run->number_data, run->index_type,
+                       run->index_data);
     case SMX_OP_SAMPLE:
-        return smxSample(run->handle, without ? NULL : &run->sample, run->x_layout, run->x_data, run->index_type, run->index_data,
+        return smxSample(run->handle, without ? NULL : &run->sample, layout, run->x_data, run->index_type, run->index_data,
                          run->number_data);
     default:
-        return smxMultinomial(run->handle, without ? NULL : &run->multinomial, run->x_layout, run->x_data, run->per_row, run->index_type,
+        return smxMultinomial(run->handle, without ? NULL : &run->multinomial, layout, run->x_data, run->per_row, run->index_type,
                               run->index_data);
     }
 }
@@ -369,13 +370,19 @@ static void expect_sample(const choice_run *run, int64_t row, int64_t index, dou
     if (writes_numbers(&run->spec)) expect_near(run, row, 0, log_probability, 1e-6 * fmax(1.0, fabs(log_probability)));
 }
 
+/* 1 / temperature is kept finite in the type computed with. */
+static double temperature_in_effect(const choice *c, double temperature) {
+    const double least = 1.4426950408889634 * 0x1p24 / (c->layout.type == SMX_R_64F ? DBL_MAX : (double)FLT_MAX);
+    return temperature > least ? temperature : least;
+}
+
 static bool compare_sample(const choice_run *run, int64_t row, const scratch *s) {
     const choice *c = &run->spec;
     const float temperature = (c->given & GIVEN_TEMPERATURES) != 0 ? (float)tensor_stored(&run->temperatures, 0, row) : c->temperature;
     const bool greedy = temperature == 0;
     const int64_t best = oracle_argmax(s->x, run->cols);
 
-    if (!(temperature >= 0) || best < 0 || (!greedy && !oracle_has_distribution(s->x, run->cols))) {
+    if (!(temperature >= 0) || isinf(temperature) || best < 0 || (!greedy && !oracle_has_distribution(s->x, run->cols))) {
         expect_sample(run, row, -1, (double)NAN);
         return false;
     }
@@ -384,11 +391,12 @@ static bool compare_sample(const choice_run *run, int64_t row, const scratch *s)
         if (writes_numbers(c) && choice_number(run, row, 0) != 0) fail_choice(run, "row %lld: temperature 0", (long long)row);
         return true;
     }
+    const double in_effect = temperature_in_effect(c, (double)temperature);
     const oracle_filters filters = {c->top_k, c->top_p, c->min_p};
     oracle_logit_weights(s->x, run->cols, c->layout.type == SMX_R_64F, temperature, s->weights);
     oracle_filter(s->x, run->cols, &filters, s->weights);
     const int64_t token = oracle_draw(s->weights, run->cols, bits_of(run, row, 0));
-    expect_sample(run, row, token, oracle_kept_log_softmax(s->x, run->cols, (double)temperature, s->weights, token));
+    expect_sample(run, row, token, oracle_kept_log_softmax(s->x, run->cols, in_effect, s->weights, token));
     return true;
 }
 

@@ -78,7 +78,7 @@ typedef struct choice_run {
     smxSampleOptions_t sample;
     smxMultinomialOptions_t multinomial;
     /* Arguments as they are passed: tests may change them. */
-    const smxLayout_t *x_layout;
+    bool without_layout;
     smxLayout_t layout;
     const void *x_data;
     void *index_data;

@@ -95,7 +95,7 @@ void choose_from_long_rows(smxOp_t op, smxDataType_t type) {
     for (size_t i = 0; i < columns.count; i++) {
         if (session_emulated() && columns.at[i] > (type == SMX_R_32F && !session_small() ? 140000 : 5000)) continue;
         if (type == SMX_R_16F && columns.at[i] > 200000) continue;
-        check_varied(choice_of(op, type, shapes_rows(columns.at[i]), columns.at[i]), i + 3 * (uint64_t)type);
+        check_varied(choice_of(op, type, shapes_rows(columns.at[i]), columns.at[i]), i + 2 * (uint64_t)type);
     }
 }
 

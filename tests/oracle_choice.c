@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+__extension__ typedef unsigned __int128 product128;
+
 /* ---- random bits: Philox4x32-10 ---- */
 
 void oracle_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t bits[4]) {
@@ -175,10 +177,10 @@ static bool is_below_share(uint64_t before, float share, uint64_t total) {
     int exponent;
     const double mantissa = ldexp(frexp((double)share, &exponent), 24);
     const int shift = 24 - exponent; /* share = mantissa / 2^shift */
-    const unsigned __int128 product = (unsigned __int128)(uint64_t)mantissa * total;
+    const product128 product = (product128)(uint64_t)mantissa * total;
 
     if (shift > 120) return before == 0;
-    const unsigned __int128 one = (unsigned __int128)1 << shift;
+    const product128 one = (product128)1 << shift;
     return before < (product + one - 1) >> shift; /* the least whole number that is not below it */
 }
 
@@ -207,7 +209,7 @@ void oracle_filter(const double *x, int64_t cols, const oracle_filters *filters,
 }
 
 int64_t oracle_draw(const uint64_t *weights, int64_t cols, uint64_t bits) {
-    const uint64_t point = (uint64_t)(((unsigned __int128)bits * sum_of(weights, cols)) >> 64);
+    const uint64_t point = (uint64_t)(((product128)bits * sum_of(weights, cols)) >> 64);
     uint64_t before = 0;
 
     for (int64_t j = 0; j < cols; j++) {

@@ -39,5 +39,8 @@ Suite *suite_argmax(void);
 Suite *suite_top_k(void);
 Suite *suite_sample(void);
 Suite *suite_multinomial(void);
+Suite *suite_distributions(void);
+Suite *suite_choice_independence(void);
+Suite *suite_choice_arguments(void);
 
 #endif

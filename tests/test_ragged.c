@@ -132,8 +132,8 @@ static smxStatus_t call_ragged(const problem *p, const smxRaggedLayout_t *in, co
         return smxCrossEntropyForwardBackwardRagged(h, &p->losses, in, p->in, &targets, p->gradients, p->loss, p->row_lse, out, data);
     case SMX_OP_NLL_LOSS_FORWARD: return smxNllLossForwardRagged(h, &p->losses, in, p->in, &targets, p->loss);
     case SMX_OP_NLL_LOSS_BACKWARD: return smxNllLossBackwardRagged(h, &p->losses, in, &targets, p->gradients, out, data);
+    default: return SMX_STATUS_INTERNAL_ERROR;
     }
-    return SMX_STATUS_INTERNAL_ERROR;
 }
 
 static smxRaggedLayout_t in_layout(const problem *p) { return (smxRaggedLayout_t){p->type, ROWS, p->max_cols, p->in_at}; }
@@ -189,8 +189,8 @@ static smxStatus_t call_row(const problem *p, int r) {
         return smxCrossEntropyForwardBackward(h, &p->losses, &in, x, &targets, gradient, loss, lse, &out, y);
     case SMX_OP_NLL_LOSS_FORWARD: return smxNllLossForward(h, &p->losses, &in, x, &targets, loss);
     case SMX_OP_NLL_LOSS_BACKWARD: return smxNllLossBackward(h, &p->losses, &in, &targets, gradient, &out, y);
+    default: return SMX_STATUS_INTERNAL_ERROR;
     }
-    return SMX_STATUS_INTERNAL_ERROR;
 }
 
 typedef struct results {

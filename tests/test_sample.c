@@ -91,9 +91,9 @@ static void require_argmax(choice *c) {
     choice_prepare(&one, c);
     choice_prepare(&other, &greedy);
     require_success(choice_execute(&one), "smxSample");
-    require_success(choice_execute(&other), "smxArgmax");
     choice_compare(&one);
-    require_success(smxGetBadTargets(session_handle(), NULL, NULL), "smxGetBadTargets");
+    require_success(choice_execute(&other), "smxArgmax");
+    choice_compare(&other);
     for (int64_t r = 0; r < one.rows; r++) {
         session_count_comparison();
         if (choice_index(&one, r, 0) != choice_index(&other, r, 0)) fail_choice(&one, "row %lld is not argmax", (long long)r);
@@ -173,6 +173,7 @@ START_TEST(vocabularies) {
     for (uint64_t i = 0; i < (session_emulated() ? 4u : 9u); i++) {
         choice c = choice_of(SMX_OP_SAMPLE, floating_types[_i], 1, cols);
         if (session_emulated() && _i > 1) continue;
+        if (_i > 1 && i % 3 != 1) continue;
         c.data_seed = i;
         c.values = i % 3 == 0 ? VALUES_NORMAL : i % 3 == 1 ? VALUES_MASKED : VALUES_CONFIDENT;
         c.temperature = i % 2 == 0 ? 1.0f : 0.5f;
@@ -187,7 +188,7 @@ END_TEST
 /* ---- temperatures from memory ---- */
 
 START_TEST(temperatures_of_rows) {
-    static const float special[SPECIAL_TEMPERATURES] = {1.0f, 0.0f, -1.0f, NAN, -0.0f, 1e-40f, 3.0e38f, -INFINITY};
+    static const float special[SPECIAL_TEMPERATURES] = {1.0f, 0.0f, -1.0f, NAN, INFINITY, -0.0f, 1e-40f, 3.0e38f};
     static const float ordinary[SPECIAL_TEMPERATURES] = {1.0f, 0.5f, 2.0f, 0.0f, 0.25f, 7.0f, 0.9f, 1e-3f};
     for (int64_t cols = 1; cols < 3000; cols = cols * 6 + 1)
         for (int combination = 0; combination < FILTER_COMBINATIONS; combination += 5) {
