@@ -9,6 +9,8 @@
 
 #include "oracle_choice.h"
 
+__extension__ typedef unsigned __int128 product128;
+
 /* ---- what is chosen from ---- */
 
 choice choice_of(smxOp_t op, smxDataType_t type, int64_t rows, int64_t cols) {
@@ -81,6 +83,85 @@ void fill_hard_probabilities(const choice *c, int64_t row, double *x) {
     case 9: x[somewhere] = type_max(c->layout.type); break;
     case 10: x[0] = (double)NAN; break;
     default: break;
+    }
+}
+
+/* The logit whose weight is 2^(40 - halvings) beside one of 0: the middle of the numbers that are truncated to that exponent. */
+static double logit_of_halvings(int halvings) { return halvings == 0 ? 0.0 : -((double)halvings + 0x1p-25) * M_LN2; }
+
+/* A weight w so that floor(bits * (w + 2^40) / 2^64) is w, if `bits` are below 2^63: what is to be drawn is the first number that is not of
+ * the w, as long as nothing else weighs anything. With one more it is the last one that is. */
+static uint64_t weight_before(uint64_t bits) {
+    uint64_t low = 0, high = (uint64_t)1 << 40; /* the largest w for which the point is not below it */
+    while (low < high) {
+        const uint64_t middle = low + (high - low + 1) / 2;
+        if ((uint64_t)((product128)bits * (middle + ((uint64_t)1 << 40)) >> 64) >= middle)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+void fill_around_the_draw(const choice *c, int64_t row, double *x) {
+    const uint64_t before = weight_before(oracle_random_bits(c->seed, (uint64_t)row, c->offset_of_bits)) + (uint64_t)(row % 2);
+    const int64_t cols = c->layout.cols;
+
+    ck_assert_int_ge(cols, 64);
+    for (int64_t j = 0; j < cols; j++) x[j] = c->from_probabilities ? 0.0 : (double)-INFINITY;
+    if (c->from_probabilities) {
+        x[5] = (double)before;
+        x[cols - 9] = 0x1p40;
+        return;
+    }
+    for (int bit = 0; bit <= 40; bit++)
+        if ((before >> bit & 1) != 0) x[3 + bit] = logit_of_halvings(40 - bit);
+    x[cols - 9] = 0;
+}
+
+static double rounded(const choice *c, double x) { return c->layout.type == SMX_R_64F ? x : (double)(float)x; }
+
+/* Of a logit beside one of 0, at the choice's temperature. */
+static uint64_t weight_beside_zero(const choice *c, double x) {
+    const double row[2] = {0, x};
+    uint64_t weights[2];
+    oracle_logit_weights(row, 2, c->layout.type == SMX_R_64F, c->temperature, weights);
+    return weights[1];
+}
+
+/* The logit with the largest weight that is not above this one. */
+static double logit_of_weight(const choice *c, uint64_t most) {
+    double low = -100, high = 0;
+    if (weight_beside_zero(c, 0) <= most) return 0;
+    for (int i = 0; i < 70; i++) {
+        const double middle = (low + high) / 2;
+        if (weight_beside_zero(c, rounded(c, middle)) <= most)
+            low = middle;
+        else
+            high = middle;
+    }
+    return rounded(c, low);
+}
+
+/* Random tokens of the weight S, then others so that the total is the least one for which the point of the draw is S, or one less. */
+void fill_up_to_the_draw(const choice *c, int64_t row, double *x) {
+    enum { RANDOM = 8, OTHERS = 30 };
+    const uint64_t bits = oracle_random_bits(c->seed, (uint64_t)row, c->offset_of_bits) | 1;
+    generator g = generator_of_row(c, row);
+    uint64_t sum = 0;
+
+    for (int64_t j = 0; j < c->layout.cols; j++) x[j] = (double)-INFINITY;
+    for (int j = 0; j < RANDOM; j++) {
+        x[j] = rounded(c, -2 * next_uniform(&g));
+        sum += weight_beside_zero(c, x[j]);
+    }
+    x[RANDOM] = 0;
+    const uint64_t others = sum + ((uint64_t)1 << 40) + (uint64_t)(row % 2), most = (uint64_t)1 << 60;
+    const product128 before = (product128)sum << 64, next = bits - 1, total = (before + next) / bits;
+    uint64_t left = total > others && total < most ? (uint64_t)total - others : 0; /* else there is no such row */
+    for (int j = 0; j < OTHERS && left > 0; j++) {
+        x[RANDOM + 1 + j] = logit_of_weight(c, left);
+        left -= weight_beside_zero(c, x[RANDOM + 1 + j]);
     }
 }
 

@@ -63,6 +63,12 @@ void fill_ties(const choice *c, int64_t row, double *x);               /* few di
 void fill_weights_of_row(const choice *c, int64_t row, double *x);     /* probabilities, some 0, whose sum is anything */
 void fill_hard_probabilities(const choice *c, int64_t row, double *x); /* rows that have no distribution among rows that have one */
 
+/* Rows, fp64 alone, whose weights are made for their random bits: by whole numbers the draw is the last one of a token, or the first one of
+ * the next. No arrays may be given. */
+void fill_around_the_draw(const choice *c, int64_t row, double *x);
+/* The same, fp32 too, with random logits before that point: a weight that is off by one in its last place gives another token. */
+void fill_up_to_the_draw(const choice *c, int64_t row, double *x);
+
 /* The call must succeed and agree with the oracle. */
 void check_choice(const choice *c);
 

@@ -4,6 +4,9 @@
 
 /* ---- options ---- */
 
+/* Fewer choices, for slow builds. */
+static bool is_slow(void) { return session_small() || session_emulated(); }
+
 static void vary_top_k(choice *c, uint64_t number) {
     static const float scales[] = {1.0f, 0.7f, 1.0f, 3.0f};
     const int64_t cols = c->layout.cols, counts[] = {1, 2, 5, 50, cols / 2 + 1, cols, 300};
@@ -74,7 +77,7 @@ void choose_from_short_rows(smxOp_t op, smxDataType_t type) {
 
     for (size_t i = 0; i < columns.count; i++)
         for (size_t k = 0; k < shapes_row_count_count; k++) {
-            if (session_small() && (i + k) % 5 != 0) continue;
+            if (is_slow() && (i + k) % 5 != 0) continue;
             choice c = choice_of(op, type, shapes_row_counts[k], columns.at[i]);
             if (k % 2 == 1) c.fill = fill_ties;
             check_varied(c, i * 10 + k + (uint64_t)type);
@@ -83,7 +86,7 @@ void choose_from_short_rows(smxOp_t op, smxDataType_t type) {
 
 void choose_from_boundaries(smxOp_t op, smxDataType_t type) {
     const column_list columns = shapes_boundaries();
-    const size_t step = session_small() || session_emulated() ? 3 : 1;
+    const size_t step = is_slow() ? 3 : 1;
 
     for (size_t i = (size_t)type % step; i < columns.count; i += step)
         check_varied(choice_of(op, type, shapes_rows(columns.at[i]), columns.at[i]), i);
@@ -103,9 +106,9 @@ void choose_from_many_rows(smxOp_t op, smxDataType_t type) {
     static const int64_t columns[] = {1, 3, 17, 64, 130, 700};
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-        if (session_small() && columns[i] > 130) continue;
-        for (size_t k = 0; k < (session_small() ? 1u : 3u); k++) {
-            choice c = choice_of(op, type, session_small() ? 101 : 500 + (int64_t)i, columns[i]);
+        if (is_slow() && columns[i] > 130) continue;
+        for (size_t k = 0; k < (is_slow() ? 1u : 2u); k++) {
+            choice c = choice_of(op, type, is_slow() ? 101 : 300 + (int64_t)i, columns[i]);
             if (k == 1) c.fill = fill_ties;
             check_varied(c, i + 10 * k);
         }
@@ -118,17 +121,17 @@ void choose_from_values(smxOp_t op, smxDataType_t type) {
 
     for (int kind = VALUES_NORMAL; kind < VALUES_COUNT; kind++)
         for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-            if ((session_small() || session_emulated()) && columns[i] > 1000) continue;
-            for (uint64_t k = 0; k < (columns[i] > 100 ? 1u : 4u); k++) {
+            if (is_slow() && columns[i] > 1000) continue;
+            for (uint64_t k = 0; k < (columns[i] > 100 || is_slow() ? 1u : 4u); k++) {
                 choice c = choice_of(op, type, kind == VALUES_HARD ? hard_row_count() + 3 : 5, columns[i]);
                 c.values = (values)kind;
                 check_varied(c, i + 5 * k + (uint64_t)kind);
             }
         }
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
-        for (uint64_t k = 0; k < 6; k++) {
+        for (uint64_t k = 0; k < (is_slow() ? 2u : 6u); k++) {
             choice c = choice_of(op, type, 9, columns[i]);
-            if (session_small() && columns[i] > 1000) continue;
+            if (is_slow() && columns[i] > 1000) continue;
             c.fill = fill_ties;
             check_varied(c, i + 5 * k);
         }
@@ -141,7 +144,7 @@ void choose_from_layouts(smxOp_t op, smxDataType_t type) {
         for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
             for (uint64_t k = 0; k < 3; k++) {
                 choice c = choice_of(op, type, 1, 1);
-                if ((session_small() || session_emulated()) && shapes[i][1] > 1000 && k > 0) continue;
+                if (is_slow() && (shapes[i][1] > 1000 ? k > 0 : (i + k + (uint64_t)type) % 2 != 0)) continue;
                 c.layout = layout_arranged((arrangement)how, type, shapes[i][0], shapes[i][1], shapes[i][2]);
                 c.offset = (int64_t)(k * 3 + i % 2);
                 if (k == 2) c.values = VALUES_HARD;
@@ -156,7 +159,7 @@ void choose_from_offsets(smxOp_t op, smxDataType_t type) {
         if (session_small() && columns[i] > 1025) continue;
         for (int64_t offset = 0; offset < 8; offset++) {
             choice c = choice_of(op, type, columns[i] > 1000 ? 2 : 5, columns[i]);
-            if ((session_small() || session_emulated()) && columns[i] > 1000 && offset % 3 != 1) continue;
+            if (is_slow() && columns[i] > 1000 && offset % 3 != 1) continue;
             c.offset = offset;
             c.vector_offset = (offset * 5) % 7;
             c.layout.outerStride += (offset * 3) % 5;

@@ -5,14 +5,16 @@
 
 #include "internal.h"
 
-enum { JOB_OPERATIONS = SMX_OP_NLL_LOSS_BACKWARD + 1, JOB_TYPES = 4, JOB_SHAPES = 3, JOBS = JOB_OPERATIONS * JOB_TYPES * JOB_SHAPES };
+enum { JOB_OPERATIONS = SMX_OP_MULTINOMIAL + 1, JOB_TYPES = 4, JOB_SHAPES = 3, JOBS = JOB_OPERATIONS * JOB_TYPES * JOB_SHAPES };
 
 typedef struct job {
     smxOp_t op;
     smxLayout_t layout; /* of all operands */
     smxSoftmaxOptions_t softmax;
     smxCrossEntropyOptions_t loss;
-    size_t x, second, targets, grad_loss, out, losses, lse, bad; /* offsets in bytes */
+    smxSampleOptions_t sample;
+    smxMultinomialOptions_t multinomial;
+    size_t x, second, targets, grad_loss, out, losses, lse, indices, numbers, bad; /* offsets in bytes */
     size_t bytes;
     unsigned char *before;
 } job;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_choice_sweeps.h"
 #include "check_refusal.h"
 #include "check_variants.h"
 #include "suites.h"
@@ -283,6 +284,45 @@ START_TEST(replays_count_bad_targets) {
 }
 END_TEST
 
+/* Seed and offset are read when a graph runs: other ones give other tokens, those of the oracle. */
+START_TEST(replays_draw_with_other_random_bits) {
+    enum { REPLAYS = 4 };
+    choice c = choice_of((smxOp_t)(FIRST_CHOICE + _i), SMX_R_32F, 40, 300);
+    size_t bytes = 0;
+    choice_run run;
+
+    if (!begin()) return;
+    c.top_p = 0.95f;
+    c.top_k = 100;
+    c.per_row = c.op == SMX_OP_TOP_K || c.op == SMX_OP_MULTINOMIAL ? 5 : 1;
+    c.without_replacement = true;
+    c.given = GIVEN_ALL;
+    choice_prepare(&run, &c);
+    require_success(smxGetWorkspaceSize(session_handle(), c.op, &c.layout, &bytes), "smxGetWorkspaceSize");
+    require_success(smxReserveWorkspace(session_handle(), bytes), "smxReserveWorkspace");
+    require_success(smxSynchronize(session_handle()), "smxSynchronize");
+    begin_capture();
+    require_success(choice_call(&run), choice_name(c.op));
+    const cudaGraphExec_t graph = end_capture(0);
+    choice_download(&run);
+    choice_require_nothing_written(&run); /* it was recorded, it did not run */
+    for (uint64_t i = 0; i < REPLAYS; i++) {
+        if (run.seed_offset.before != NULL) {
+            choice_store_number64(&run.seed_offset, 0, 1000 * i + 3);
+            choice_store_number64(&run.seed_offset, 1, UINT64_MAX - i);
+            buffer_upload(&run.seed_offset);
+        }
+        buffer_upload(&run.indices);
+        replay(graph);
+        choice_download(&run);
+        choice_compare(&run);
+    }
+    destroy(graph);
+    choice_release(&run);
+    end();
+}
+END_TEST
+
 #else
 START_TEST(no_cuda_runtime) { session_count_omission(); }
 END_TEST
@@ -297,6 +337,7 @@ Suite *suite_graphs(void) {
     tcase_add_test(tcase, too_little_workspace);
     tcase_add_test(tcase, workspace_grows_after_the_capture);
     tcase_add_test(tcase, replays_count_bad_targets);
+    tcase_add_loop_test(tcase, replays_draw_with_other_random_bits, 0, CHOICES);
 #else
     tcase_add_test(tcase, no_cuda_runtime);
 #endif

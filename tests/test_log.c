@@ -358,6 +358,62 @@ START_TEST(a_call_is_its_arguments) {
 }
 END_TEST
 
+START_TEST(a_choice_is_its_arguments) {
+    smxHandle_t handle = create();
+    job j;
+    char text[2000], stream[40];
+    cudaStream_t s;
+    float *numbers = NULL;
+    smxSampleOptions_t options = SMX_SAMPLE_OPTIONS_INIT;
+    job_prepare(&j, SMX_OP_SAMPLE + JOB_OPERATIONS); /* fp16 */
+    require_success(smxGetStream(handle, &s), "smxGetStream");
+    snprintf(stream, sizeof stream, s == NULL ? "NULL" : "%p", (void *)s);
+    options.temperature = 0.5f;
+    options.topK = 7;
+    options.topP = 0.25f;
+    options.seed = UINT64_MAX;
+    options.offset = 12;
+    listener *l = listen_from(SMX_LOG_CALL);
+    j.layout.outer = 0;
+    require_success(smxSample(handle, &options, &j.layout, NULL, SMX_R_32I, NULL, numbers), "smxSample");
+    snprintf(text, sizeof text,
+             "smxSample: handle %p, stream %s, x NULL fp16 outer 0 (stride 33) cols 33 (stride 1) inner 1, indices NULL int32, "
+             "logProbabilities NULL, temperature 0.5, deviceTemperature NULL, topK 7, topP 0.25, minP 0, seed 18446744073709551615, offset "
+             "12, deviceSeedOffset NULL, deviceRowSeeds NULL, deviceRowOffsets NULL, deviceRowKeys NULL, algorithm auto",
+             (void *)handle, stream);
+    expect_line(l, 0, SMX_LOG_CALL, text);
+
+    l->count = 0;
+    require_success(smxArgmax(handle, &j.layout, NULL, SMX_R_64I, NULL), "smxArgmax");
+    snprintf(text, sizeof text,
+             "smxArgmax: handle %p, stream %s, x NULL fp16 outer 0 (stride 33) cols 33 (stride 1) inner 1, indices NULL int64, algorithm "
+             "auto",
+             (void *)handle, stream);
+    expect_line(l, 0, SMX_LOG_CALL, text);
+
+    l->count = 0;
+    require_success(smxTopK(handle, NULL, &j.layout, NULL, 3, NULL, SMX_R_32I, NULL), "smxTopK");
+    snprintf(text, sizeof text,
+             "smxTopK: handle %p, stream %s, x NULL fp16 outer 0 (stride 33) cols 33 (stride 1) inner 1, indices NULL int32, k 3, "
+             "probabilities NULL, scale 1, emptyRow nan, algorithm auto",
+             (void *)handle, stream);
+    expect_line(l, 0, SMX_LOG_CALL, text);
+
+    l->count = 0;
+    require_success(smxMultinomial(handle, NULL, &j.layout, NULL, 40, SMX_R_32I, NULL), "smxMultinomial");
+    snprintf(text, sizeof text,
+             "smxMultinomial: handle %p, stream %s, x NULL fp16 outer 0 (stride 33) cols 33 (stride 1) inner 1, indices NULL int32, draws "
+             "40, input logits, withReplacement 1, temperature 1, seed 0, offset 0, deviceSeedOffset NULL, deviceRowSeeds NULL, "
+             "deviceRowOffsets NULL, deviceRowKeys NULL, algorithm auto",
+             (void *)handle, stream);
+    expect_line(l, 0, SMX_LOG_CALL, text);
+    require_success(smxSetLogCallback(NULL, NULL, SMX_LOG_OFF), "smxSetLogCallback");
+    job_release(&j);
+    require_success(smxDestroy(handle), "smxDestroy");
+    free(l);
+}
+END_TEST
+
 /* Without a device smxCreate goes on to the CPU: no failure of the call, and not one for the log. */
 START_TEST(an_attempt_is_no_failure) {
     smxHandle_t handle = NULL;
@@ -434,6 +490,7 @@ Suite *suite_log(void) {
     tcase_add_test(tcase, an_error_is_the_message);
     tcase_add_loop_test(tcase, a_plan_is_its_description, 0, JOB_OPERATIONS);
     tcase_add_test(tcase, a_call_is_its_arguments);
+    tcase_add_test(tcase, a_choice_is_its_arguments);
     tcase_add_test(tcase, an_attempt_is_no_failure);
     tcase_add_loop_test(tcase, no_work_without_a_listener, 0, JOB_OPERATIONS);
     suite_add_tcase(suite, tcase);

@@ -159,6 +159,18 @@ START_TEST(probabilities_around_powers_of_two) {
 }
 END_TEST
 
+/* Where one column's share of the random bits ends and the next one's begins, to the bit. */
+START_TEST(the_ends_of_shares) {
+    for (int i = 0; i < 8; i++) {
+        choice c = choice_of(SMX_OP_MULTINOMIAL, SMX_R_64F, 60, i / 4 == 0 ? 64 : 700);
+        c.fill = fill_around_the_draw;
+        c.from_probabilities = i % 2 == 0;
+        c.without_replacement = i / 2 % 2 == 0;
+        check_choice(&c);
+    }
+}
+END_TEST
+
 /* The first draw is what smxSample draws from the same bits. */
 START_TEST(the_first_draw_is_a_sample) {
     for (int64_t cols = 2; cols < 3000; cols = cols * 4 + 3) {
@@ -193,6 +205,7 @@ Suite *suite_multinomial(void) {
     tcase_add_loop_test(tcase, default_options, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, hard_probabilities, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, probabilities_around_powers_of_two, 0, FLOATING_TYPES);
+    tcase_add_test(tcase, the_ends_of_shares);
     tcase_add_loop_test(tcase, the_first_draw_is_a_sample, 0, FLOATING_TYPES);
     suite_add_tcase(suite, tcase);
     return suite;

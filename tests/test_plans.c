@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check_choice_sweeps.h"
 #include "check_layouts.h"
 #include "check_plan.h"
 #include "check_sweeps.h"
@@ -79,6 +80,98 @@ START_TEST(hard_values_in_every_row) {
 }
 END_TEST
 
+/* ---- argmax, top-k, sample, multinomial ---- */
+
+static bool plan_row_accepts_choice(const smx_plan_row *row, const choice *c) {
+    const smx_call call = {.op = c->op,
+                           .handle = session_handle(),
+                           .rows = layout_rows(&c->layout),
+                           .cols = c->layout.cols,
+                           .in = {.layout = c->layout},
+                           .strided = smx_is_strided(&c->layout)};
+    return smx_plan_accepts(row, &call, session_handle()->compute_capability);
+}
+
+/* Pinned to its row of the table a choice is right if that accepts it, and is refused otherwise. */
+static void check_pinned_choice(const choice *c) {
+    choice_run run;
+    if (plan_row_accepts_choice(smx_plan_table_row(c->plan_row), c)) {
+        check_choice(c);
+        return;
+    }
+    choice_prepare(&run, c);
+    session_count_comparison();
+    ck_assert_int_eq(choice_execute(&run), SMX_STATUS_NOT_SUPPORTED);
+    choice_require_nothing_written(&run);
+    choice_release(&run);
+}
+
+START_TEST(choices_in_every_row_of_the_table) {
+    const int index = _i / CHOICES;
+    const smx_plan_row *row = smx_plan_table_row(index);
+    const int64_t columns[] = {1, 33, 700, 1024, 1025, 5003, 16384, 16385, 20000};
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        for (size_t k = 0; k < FLOATING_TYPES; k++) {
+            if (columns[i] > 1025 && (session_small() || k > 0)) continue;
+            if (columns[i] > 33 && k != i % FLOATING_TYPES) continue;
+            choice c = choice_of((smxOp_t)(FIRST_CHOICE + _i % CHOICES), floating_types[k], columns[i] > 700 ? 1 : 5, columns[i]);
+            if (row->max_cols >= 0 && columns[i] > row->max_cols + 1) continue;
+            choice_vary(&c, i + k);
+            c.plan_row = index;
+            check_pinned_choice(&c);
+            c.offset = 1 + (int64_t)k;
+            c.values = VALUES_HARD;
+            c.layout =
+                layout_arranged(ARRANGED_PADDED, c.layout.type, columns[i] > 700 ? 1 : hard_row_count(), columns[i], 1 + (int64_t)i % 2);
+            choice_vary(&c, i + k + 5);
+            check_pinned_choice(&c);
+        }
+}
+END_TEST
+
+/* The description names the row of the table that is used. */
+START_TEST(described_row_of_a_choice) {
+    static const int64_t columns[] = {5, 900, 5000, 33000};
+    char text[400];
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        choice c = choice_of((smxOp_t)(FIRST_CHOICE + _i), SMX_R_16BF, 2, columns[i]);
+        require_success(smxDescribePlan(session_handle(), c.op, &c.layout, text, sizeof text), "smxDescribePlan");
+        const char *row = strstr(text, "plan row ");
+        ck_assert_msg(row != NULL, "no plan row in '%s'", text);
+        c.plan_row = (int)strtol(row + strlen("plan row "), NULL, 10);
+        check_choice(&c);
+    }
+}
+END_TEST
+
+/* What smxGetWorkspaceSize says is enough, whatever the options, and nothing beside it is written. */
+START_TEST(workspace_sizes_of_choices_suffice) {
+    static const int64_t shapes[][2] = {{0, 11}, {1, 1}, {3, 65}, {40, 300}, {2, 6000}};
+
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (uint64_t k = 0; k < 4; k++) {
+            choice c = choice_of((smxOp_t)(FIRST_CHOICE + _i), k % 2 == 0 ? SMX_R_32F : SMX_R_64F, shapes[i][0], shapes[i][1]);
+            size_t bytes = SIZE_MAX;
+            int64_t byte;
+
+            choice_vary(&c, k + 7 * i);
+            require_success(smxGetWorkspaceSize(session_handle(), c.op, &c.layout, &bytes), "smxGetWorkspaceSize");
+            tensor workspace = tensor_make_vector(BUFFER_OUTPUT, SMX_R_16F, (int64_t)(bytes + 1) / 2, 0); /* behind its guard */
+            buffer_upload(&workspace.memory);
+            require_success(smxSetWorkspace(session_handle(), bytes > 0 ? buffer_pointer(&workspace.memory) : NULL, bytes),
+                            "smxSetWorkspace");
+            check_choice(&c);
+            buffer_download(&workspace.memory);
+            ck_assert_msg(!tensor_surroundings_changed(&workspace, &byte), "byte %lld outside of the workspace was written",
+                          (long long)byte);
+            require_success(smxSetWorkspace(session_handle(), NULL, 0), "smxSetWorkspace");
+            buffer_free(&workspace.memory);
+        }
+}
+END_TEST
+
 /* A row that nothing can use would never be tried: an operation, on rows that lie together or apart, in its plain or general form. */
 START_TEST(every_row_accepts_something) {
     const smx_plan_row *row = smx_plan_table_row(_i);
@@ -90,6 +183,12 @@ START_TEST(every_row_accepts_something) {
             t.smoothing = form % 2 == 0 ? 0.0f : 0.1f;
             if (form >= 2) t.x.layout.colStride = t.out.layout.colStride = t.dy.layout.colStride = 2;
             accepted += plan_row_accepts(row, &t);
+        }
+    for (int op = FIRST_CHOICE; op < FIRST_CHOICE + CHOICES; op++)
+        for (int apart = 0; apart < 2; apart++) {
+            choice c = choice_of((smxOp_t)op, SMX_R_32F, 2, row->min_cols > 1 ? row->min_cols : 2);
+            c.layout.colStride += apart;
+            accepted += plan_row_accepts_choice(row, &c);
         }
     session_count_comparison();
     ck_assert_msg(accepted > 0 || row->min_cc > session_handle()->compute_capability, "row %d of the plan table accepts nothing", _i);
@@ -226,9 +325,10 @@ Suite *suite_plans(void) {
     TCase *table = session_case("plan_table");
 
     tcase_add_loop_test(tcase, algorithms, 0, OPERATIONS);
-    tcase_add_loop_test(tcase, descriptions, 0, OPERATIONS);
-    tcase_add_loop_test(tcase, descriptions_are_cut_to_the_capacity, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, descriptions, 0, SMX_OP_MULTINOMIAL + 1);
+    tcase_add_loop_test(tcase, descriptions_are_cut_to_the_capacity, 0, SMX_OP_MULTINOMIAL + 1);
     tcase_add_loop_test(tcase, workspace_sizes_suffice, 0, OPERATIONS);
+    tcase_add_loop_test(tcase, workspace_sizes_of_choices_suffice, 0, CHOICES);
     suite_add_tcase(suite, tcase);
 
     if (session_backend() == SMX_BACKEND_CUDA) { /* the CPU has no use for the table */
@@ -236,6 +336,8 @@ Suite *suite_plans(void) {
         tcase_add_loop_test(table, hard_values_in_every_row, 0, smx_plan_table_size() * OPERATIONS);
         tcase_add_loop_test(table, every_row_accepts_something, 0, smx_plan_table_size());
         tcase_add_loop_test(table, described_row_is_the_one_in_use, 0, OPERATIONS);
+        tcase_add_loop_test(table, choices_in_every_row_of_the_table, 0, smx_plan_table_size() * CHOICES);
+        tcase_add_loop_test(table, described_row_of_a_choice, 0, CHOICES);
     }
     suite_add_tcase(suite, table);
     return suite;

@@ -38,7 +38,7 @@ START_TEST(filters_of_every_strength) {
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         for (size_t k = 0; k < sizeof shares / sizeof shares[0]; k++) {
             choice c = choice_of(SMX_OP_SAMPLE, floating_types[_i], columns[i] > 100 ? 5 : 50, columns[i]);
-            if ((session_small() || session_emulated()) && (columns[i] > 700 || k % 2 == 1)) continue;
+            if ((session_small() || session_emulated()) && (columns[i] > 700 || (k + i + (size_t)_i) % 4 != 1)) continue;
             c.data_seed = k;
             c.top_p = shares[k];
             check_choice(&c);
@@ -77,6 +77,57 @@ START_TEST(top_p_of_equal_tokens) {
             choice_compare(&run);
             choice_release(&run);
         }
+}
+END_TEST
+
+/* Where one token's share of the random bits ends and the next one's begins, to the bit. By chance a draw comes that near once in 2^40. */
+START_TEST(the_ends_of_shares) {
+    for (int64_t cols = 64; cols < 9000; cols = cols * 3 + 1) {
+        choice c = choice_of(SMX_OP_SAMPLE, SMX_R_64F, cols > 1000 ? 20 : 60, cols);
+        if ((session_small() || session_emulated()) && cols > 1000) continue;
+        c.fill = fill_around_the_draw;
+        check_choice(&c);
+        c.top_k = 60; /* more than have a weight */
+        check_choice(&c);
+        c.top_p = 0x1.fffffep-1f;
+        check_choice(&c);
+    }
+}
+END_TEST
+
+START_TEST(the_last_places_of_weights) {
+    static const float temperatures[] = {1.0f, 0.7f, 1.3f, 0.9f};
+    for (int i = 0; i < 8; i++) {
+        choice c = choice_of(SMX_OP_SAMPLE, i % 2 == 0 ? SMX_R_32F : SMX_R_64F, session_small() || session_emulated() ? 100 : 500, 40);
+        c.fill = fill_up_to_the_draw;
+        c.temperature = temperatures[i / 2];
+        check_choice(&c);
+        c.op = SMX_OP_MULTINOMIAL;
+        check_choice(&c);
+    }
+}
+END_TEST
+
+/* Weights that are exactly the least share of the largest one. */
+static void fill_halvings(const choice *c, int64_t row, double *x) {
+    for (int64_t j = 0; j < c->layout.cols; j++) {
+        const int64_t halvings = (j * 5 + row) % 7;
+        x[j] = halvings == 0 ? 0.0 : -((double)halvings + 0x1p-25) * M_LN2;
+    }
+}
+
+START_TEST(the_end_of_min_p) {
+    for (int halvings = 0; halvings < 6; halvings++) {
+        choice c = choice_of(SMX_OP_SAMPLE, SMX_R_64F, 50, 35);
+        c.fill = fill_halvings;
+        c.min_p = ldexpf(1, -halvings);
+        check_choice(&c);
+        c.min_p = nextafterf(ldexpf(1, -halvings), 0);
+        check_choice(&c);
+        if (halvings == 0) continue;
+        c.min_p = nextafterf(ldexpf(1, -halvings), 1);
+        check_choice(&c);
+    }
 }
 END_TEST
 
@@ -254,6 +305,9 @@ Suite *suite_sample(void) {
     tcase_add_test(tcase, filters_and_arrays);
     tcase_add_loop_test(tcase, filters_of_every_strength, 0, FLOATING_TYPES);
     tcase_add_test(tcase, top_p_of_equal_tokens);
+    tcase_add_test(tcase, the_ends_of_shares);
+    tcase_add_test(tcase, the_last_places_of_weights);
+    tcase_add_test(tcase, the_end_of_min_p);
     tcase_add_loop_test(tcase, ways_to_be_greedy, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, min_p_keeps_the_most_probable, 0, FLOATING_TYPES);
     tcase_add_test(tcase, top_k_of_all_columns_keeps_all);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "check_choice_sweeps.h"
 #include "check_variants.h"
 #include "simt/simt_runtime.h"
 #include "suites.h"
@@ -95,6 +96,48 @@ START_TEST(a_hundred_rounds_of_every_call) {
 }
 END_TEST
 
+static costs costs_of_choice(choice_run *run) {
+    const costs before = costs_so_far();
+    require_success(choice_call(run), choice_name(run->spec.op));
+    return costs_since(before);
+}
+
+/* Argmax, top-k, sample and multinomial with all their options: as many launches as the last time, and nothing else. */
+START_TEST(a_hundred_choices) {
+    enum { VARIANTS = 8 };
+    const int rounds = session_small() ? 5 : 100;
+    choice_run runs[VARIANTS];
+    long launches[VARIANTS];
+
+    if (!session_emulated()) {
+        session_count_omission();
+        return;
+    }
+    for (uint64_t i = 0; i < VARIANTS; i++) {
+        choice c = choice_of((smxOp_t)(FIRST_CHOICE + _i), SMX_R_32F, 6, i % 2 == 0 ? 70 : 1500);
+        choice_vary(&c, i);
+        choice_prepare(&runs[i], &c);
+        launches[i] = costs_of_choice(&runs[i]).launches; /* may grow the workspace */
+        ck_assert_int_gt(launches[i], 0);
+    }
+    for (int round = 0; round < rounds; round++)
+        for (int i = 0; i < VARIANTS; i++) {
+            const costs c = costs_of_choice(&runs[i]);
+            session_count_comparison();
+            if (c.launches != launches[i] || c.copies + c.allocations + c.waits != 0)
+                fail_choice(&runs[i], "round %d: %ld launches instead of %ld, %ld copies, %ld allocations, %ld synchronisations", round,
+                            c.launches, launches[i], c.copies, c.allocations, c.waits);
+        }
+    require_success(smxGetBadTargets(session_handle(), NULL, NULL), "smxGetBadTargets");
+    for (int i = 0; i < VARIANTS; i++) { /* and still right */
+        require_success(choice_execute(&runs[i]), choice_name(runs[i].spec.op));
+        choice_compare(&runs[i]);
+        choice_release(&runs[i]);
+    }
+    printf("launches per call of %s: %ld\n", choice_name((smxOp_t)(FIRST_CHOICE + _i)), launches[0]);
+}
+END_TEST
+
 /* A workspace that is reserved beforehand makes the first call as cheap as the hundredth. */
 START_TEST(the_first_call_with_reserved_workspace) {
     trial list[MAX_VARIANTS];
@@ -131,6 +174,7 @@ Suite *suite_steady_state(void) {
     TCase *tcase = session_case("steady_state");
 
     tcase_add_test(tcase, a_hundred_rounds_of_every_call);
+    tcase_add_loop_test(tcase, a_hundred_choices, 0, CHOICES);
     tcase_add_test(tcase, the_first_call_with_reserved_workspace);
     suite_add_tcase(suite, tcase);
     return suite;
