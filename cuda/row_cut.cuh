@@ -146,14 +146,17 @@ template <class K> struct cut_place {
 // What is summed up over elements, and what the sum of the largest of them has to reach.
 //   of(element)     what it counts
 //   target(sum)     of the sum over all
+//   by_column       are equal elements kept in the order of their columns, each counting 1? Else they are kept or dropped together
 //   negligible      elements that count no more than this are not needed to reach the target, whatever the others are
 template <class Measure, class Target> struct cut_rule {
     Measure of;
     Target target;
+    bool by_column;
     uint64_t negligible;
 };
-template <class Measure, class Target> __device__ cut_rule<Measure, Target> rule_of(Measure of, Target target, uint64_t negligible) {
-    return {of, target, negligible};
+template <class Measure, class Target>
+__device__ cut_rule<Measure, Target> rule_of(Measure of, Target target, bool by_column, uint64_t negligible) {
+    return {of, target, by_column, negligible};
 }
 
 // The cut is not below `least`. If that is known, few elements are expected there, and if `listed` is not -1, they are in the list.
@@ -210,7 +213,7 @@ template <class T> __device__ __forceinline__ int list_largest(const row_threads
 }
 constexpr int listed_per_wanted = 4; // with fewer, the cut among them would be far below that among all
 
-// Keeps as many, or as much weight, of the kept elements as the rule says: the largest, of equal ones the first. listed: how many
+// Keeps as many, or as much weight, of the kept elements as the rule says: the largest. listed: how many
 // elements, from as many parts of the row, are in the list; 0: the list is empty.
 template <class T, class Rule>
 __device__ __forceinline__ void keep_largest(row_threads &threads, const row_elements<T> &row, const logit_weights<real_of<T>> &weights,
@@ -222,16 +225,16 @@ __device__ __forceinline__ void keep_largest(row_threads &threads, const row_ele
         last = listed == 0;
         cut = place_of_cut(threads, row, weights, kept, rule, cut.least, last ? -1 : listed);
     }
-    const uint64_t each = rule.of(real_of_key<T>(cut.least)), missing = cut.target - cut.larger;
+    const uint64_t missing = cut.target - cut.larger;
     int64_t last_tie = cut.least == kept.least ? kept.last_tie : INT64_MAX;
-    if (cut.equal - missing >= each) { // one of them at least is not needed
+    if (rule.by_column && cut.equal > missing) {
         const auto is_tie = [&](int64_t column, real_of<T> x) -> uint64_t {
             const K key = key_of<T>(x);
             return key == cut.least && kept.has(key, column) ? 1 : 0;
         };
         sum_segments(threads, row, is_tie);
         if (threads.warp == 0) {
-            const found_column found = find_column(threads, row, (missing - 1) / each, is_tie);
+            const found_column found = find_column(threads, row, missing - 1, is_tie);
             if (threads.lane == 0) threads.answer() = found.column;
         }
         threads.sync();

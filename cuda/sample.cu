@@ -43,7 +43,7 @@ __device__ __forceinline__ void filter(const job &j, row_threads &threads, const
         const bool weighs = turn == 1;
         const auto measure = [&](real_of<T> x) -> uint64_t { return weighs ? f.weights.of(x) : 1; };
         const auto target = [&](uint64_t total) { return weighs ? smx_weight_of_share(j.top_p, total) : static_cast<uint64_t>(j.top_k); };
-        keep_largest(threads, row, f.weights, f.kept, rule_of(measure, target, weighs ? j.negligible : 0), weighs ? 0 : listed);
+        keep_largest(threads, row, f.weights, f.kept, rule_of(measure, target, !weighs, weighs ? j.negligible : 0), weighs ? 0 : listed);
     }
 }
 

@@ -116,7 +116,7 @@ __device__ __forceinline__ void choose(const job &j, row_threads &threads, const
     if (j.k < j.rows.cols) {
         const auto measure = [](R) -> uint64_t { return 1; };
         const auto target = [&](uint64_t) { return static_cast<uint64_t>(j.k); };
-        keep_largest(threads, row, weights, kept, rule_of(measure, target, 0), listed);
+        keep_largest(threads, row, weights, kept, rule_of(measure, target, true, 0), listed);
     }
     if (j.k <= threads.entries()) {
         int64_t *columns = reinterpret_cast<int64_t *>(threads.sums());

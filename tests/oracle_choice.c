@@ -198,7 +198,10 @@ void oracle_filter(const double *x, int64_t cols, const oracle_filters *filters,
             const uint64_t total = sum_of(weights, cols);
             uint64_t before = 0;
             int64_t kept = 0;
-            for (; kept < cols && is_below_share(before, filters->top_p, total); kept++) before += weights[order[kept]];
+            while (kept < cols && is_below_share(before, filters->top_p, total)) {
+                const double logit = x[order[kept]]; /* equal ones stay or go together */
+                for (; kept < cols && x[order[kept]] == logit; kept++) before += weights[order[kept]];
+            }
             keep_first(order, cols, kept, weights);
         }
         free(order);

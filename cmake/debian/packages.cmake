@@ -4,18 +4,25 @@ set(CPACK_DEBIAN_PACKAGE_MAINTAINER "smx developers <smx@localhost>" CACHE STRIN
 
 set(runtime_package libsmx${PROJECT_VERSION_MAJOR})
 set(section_prefix "")
-set(copyright_comment "")
+string(CONCAT copyright_comment "Comment: The generator Philox of Random123 is compiled into the library.\n"
+                                " Copyright 2010-2021 D. E. Shaw Research, BSD-3-clause: copyright.Random123.\n")
 if(SMX_WITH_CUDA)
   set(section_prefix "non-free/")
-  string(CONCAT copyright_comment "Comment: The CUDA runtime of NVIDIA Corporation is linked into the library.\n"
+  string(APPEND copyright_comment " The CUDA runtime of NVIDIA Corporation is linked into the library.\n"
                                   " It is under the End User License Agreement of the CUDA Toolkit.\n")
 endif()
+set(random123_copyright /usr/share/doc/librandom123-dev/copyright)
 set(generated ${PROJECT_BINARY_DIR}/debian)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/copyright.in ${generated}/copyright @ONLY)
 
 install_smx(lib/${CMAKE_LIBRARY_ARCHITECTURE} debian_runtime debian_development EXCLUDE_FROM_ALL)
 install(FILES ${generated}/copyright DESTINATION share/doc/${runtime_package} COMPONENT debian_runtime EXCLUDE_FROM_ALL)
 install(FILES ${generated}/copyright DESTINATION share/doc/libsmx-dev COMPONENT debian_development EXCLUDE_FROM_ALL)
+
+if(EXISTS ${random123_copyright}) # the package's own, with the terms in full
+  install(FILES ${random123_copyright} RENAME copyright.Random123 DESTINATION share/doc/${runtime_package} COMPONENT debian_runtime
+          EXCLUDE_FROM_ALL)
+endif()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_DEB_COMPONENT_INSTALL ON)

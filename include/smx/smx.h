@@ -450,20 +450,21 @@ SMX_API smxStatus_t smxNllLossForwardHost(smxHandle_t handle, const smxHostOptio
  * int64, dense, in row order; INVALID_VALUE where int32 cannot hold cols - 1. Nothing is written where x or another input lies.
  *
  * A row that has no distribution (a NaN in it, nothing but -inf, +inf where probabilities are needed, a temperature of the row that is
- * negative or NaN) gives index -1 and NaN for every probability and log-probability, and is counted like a bad target
- * (smxGetBadTargets). Order among equal logits is that of their columns, also of -0 and +0, which are equal.
+ * negative, infinite or NaN) gives index -1 and NaN for every probability and log-probability, and is counted like a bad target
+ * (smxGetBadTargets). Of equal logits the one with the smaller column comes first; -0 and +0 are equal.
  *
  * How a token is drawn is specified to the bit, so that every backend, machine and version draws the same one, wherever its row lies in
  * the batch. Of a row with largest logit m at temperature T:
- *   exponent   E_j = trunc((x_j - m) * f), at least -63 * 2^24, with f = log2(e) * 2^24 / T; difference, product and quotient each rounded
- *              to fp32 (fp64 for fp64 logits), f at most the largest finite number. In units of 2^-24: 2^(E_j / 2^24) = exp((x_j - m) / T).
- *   weight     w_j = floor(2^40 * 2^(E_j / 2^24)), where 2^(the fraction) is a polynomial of degree 5 in fp32 with fused multiply-adds
- *              (its coefficients: host/draw.h), relative error 1.5e-7. Weights are integers, so their sums do not depend
- *              on any order. A token less probable than 2^-40 times the most probable one has weight 0. Rows of more than 2^22 columns
- *              have as many bits less as their number of columns, rounded up to a power of two, has more.
+ *   exponent   E_j = trunc((x_j - m) * f), at least -63 * 2^24, with f = log2(e) * 2^24 / T; dividend, quotient, difference and product
+ *              each rounded to fp32 (fp64 for fp64 logits), f at most the largest finite number. 2^(E_j / 2^24) = exp((x_j - m) / T).
+ *   weight     w_j = floor(2^40 * 2^(E_j / 2^24)), where 2^r of the fraction r in [0, 1) is 1 + r * (C1 + r * (C2 + r * (C3 + r * (C4 +
+ *              r * C5)))) in fp32 with fused multiply-adds, relative error 1.5e-7; C1 to C5 are 0x1.62e4bap-1, 0x1.ebdb56p-3,
+ *              0x1.c91cf0p-5, 0x1.277820p-7, 0x1.e975c2p-10. Weights are integers, so their sums do not depend on any order. A token
+ *              less probable than 2^-40 times the most probable one has weight 0. In rows of more than 2^22 columns the largest weight
+ *              is 2^40 * 2^22 / cols, with cols rounded up to a power of two.
  *   filters    in this order: top-k keeps the k largest logits (of equal ones the first); top-p of these the tokens j with
  *              sum w_i < topP * W, the sum over all kept i with x_i > x_j, W over all kept, so that equal logits stay or go together;
- *              min-p the weights of at least minP * 2^40.
+ *              min-p the weights of at least minP times the largest one.
  *   draw       the kept token j with sum_{i < j} w_i <= floor(u * sum_i w_i / 2^64) < sum_{i <= j} w_i over kept tokens in the order of
  *              their columns, u being 64 random bits. So a token of weight 0 is never drawn.
  *   bits       u = the first two 32-bit words, low word first, of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,

@@ -1,16 +1,16 @@
 /* The data of a call: the first ones are the bytes of the input, the others follow from them. */
 #include <math.h>
 
-#include "call.h"
-#include "data.h"
+#include "data_stream.h"
 #include "oracle.h"
 
-typedef struct stream {
-    byte_source *b;
-    generator g;
-} stream;
+data_stream data_stream_of(byte_source *b) {
+    data_stream s = {b, {0x9e3779b97f4a7c15u}};
+    for (size_t i = 0; i < b->left; i++) s.g = generator_of(s.g.state ^ b->next[i]);
+    return s;
+}
 
-static unsigned next_datum(stream *s) { return s->b->left > 0 ? take_byte(s->b) : (unsigned)(next_bits(&s->g) >> 40 & 0xff); }
+unsigned next_datum(data_stream *s) { return s->b->left > 0 ? take_byte(s->b) : (unsigned)(next_bits(&s->g) >> 40 & 0xff); }
 
 static double ordinary(unsigned byte) { return ((double)byte - 128.0) / 24.0; }
 
@@ -21,7 +21,7 @@ static double special(unsigned which, smxDataType_t type) {
     return all[which % (sizeof all / sizeof all[0])];
 }
 
-static double value_of(unsigned byte, values kind, smxDataType_t type) {
+double value_of(unsigned byte, values kind, smxDataType_t type) {
     switch (kind) {
     case VALUES_MASKED: return byte < 176 ? ordinary(byte) : (double)-INFINITY;
     case VALUES_LARGE: return ((double)byte - 128.0) * 80.0;
@@ -36,59 +36,59 @@ static unsigned char *place_of(fuzz_call *f, const operand *o, int64_t row, int6
     return f->pieces[o->piece].before + o->at + layout_place(&o->layout, row, col);
 }
 
-typedef double (*make_value)(const fuzz_call *f, stream *s, smxDataType_t type);
+typedef double (*make_value)(const fuzz_call *f, data_stream *s, smxDataType_t type);
 
-static void fill(fuzz_call *f, stream *s, operand_name name, make_value make) {
+static void fill(fuzz_call *f, data_stream *s, operand_name name, make_value make) {
     const operand *o = &f->operands[name];
     if (!o->taken || o->is_null) return;
     for (int64_t r = 0; r < o->layout.outer * o->layout.inner; r++)
         for (int64_t c = 0; c < o->layout.cols; c++) store_element(o->layout.type, place_of(f, o, r, c), make(f, s, o->layout.type));
 }
 
-static double a_logit(const fuzz_call *f, stream *s, smxDataType_t type) { return value_of(next_datum(s), f->values, type); }
+static double a_logit(const fuzz_call *f, data_stream *s, smxDataType_t type) { return value_of(next_datum(s), f->values, type); }
 
 /* The derivatives are meant for what the forward calls give. */
-static double a_probability(const fuzz_call *f, stream *s, smxDataType_t type) {
+static double a_probability(const fuzz_call *f, data_stream *s, smxDataType_t type) {
     const unsigned byte = next_datum(s);
     (void)type;
     if (f->values == VALUES_HARD && byte >= 250) return byte % 2 == 0 ? 0.0 : (double)NAN;
     return byte < 64 ? 0.0 : (double)(byte - 63) / 192.0;
 }
 
-static double a_log_probability(const fuzz_call *f, stream *s, smxDataType_t type) {
+static double a_log_probability(const fuzz_call *f, data_stream *s, smxDataType_t type) {
     const unsigned byte = next_datum(s);
     (void)type;
     if (f->values == VALUES_HARD && byte >= 240) return byte % 3 == 0 ? (double)NAN : (double)-INFINITY;
     return -(double)byte / 12.0;
 }
 
-static double a_gradient(const fuzz_call *f, stream *s, smxDataType_t type) {
+static double a_gradient(const fuzz_call *f, data_stream *s, smxDataType_t type) {
     const unsigned byte = next_datum(s);
     (void)type;
     return f->values == VALUES_HARD && byte == 255 ? (double)NAN : ordinary(byte) / 4.0;
 }
 
-static double a_weight(const fuzz_call *f, stream *s, smxDataType_t type) {
+static double a_weight(const fuzz_call *f, data_stream *s, smxDataType_t type) {
     (void)f;
     (void)type;
     return (double)(next_datum(s) % 7) / 3.0;
 }
 
-static double a_divisor(const fuzz_call *f, stream *s, smxDataType_t type) {
+static double a_divisor(const fuzz_call *f, data_stream *s, smxDataType_t type) {
     static const double divisors[] = {1.0, 7.0, 0.5, -2.0, 0.0, 300.0};
     (void)f;
     (void)type;
     return divisors[next_datum(s) % 6];
 }
 
-static int64_t a_target(stream *s, int64_t cols, int64_t ignore_index) {
+static int64_t a_target(data_stream *s, int64_t cols, int64_t ignore_index) {
     const unsigned byte = next_datum(s);
     const int64_t bad[] = {cols, -1, ((int64_t)1 << 32), INT64_MIN, INT64_MAX, -cols, ((int64_t)1 << 32) + cols / 2, 255};
     if (byte < 176) return (int64_t)(byte * 2654435761u % (uint64_t)cols);
     return byte < 216 ? ignore_index : bad[byte % 8];
 }
 
-static void fill_indices(fuzz_call *f, stream *s) {
+static void fill_indices(fuzz_call *f, data_stream *s) {
     const operand *o = &f->operands[OPERAND_TARGETS];
     if (!o->taken || o->is_null) return;
     for (int64_t r = 0; r < o->layout.outer * o->layout.cols; r++)
@@ -97,10 +97,9 @@ static void fill_indices(fuzz_call *f, stream *s) {
 }
 
 void fill_operands(fuzz_call *f, byte_source *b) {
-    stream s = {b, {0x9e3779b97f4a7c15u}};
+    data_stream s = data_stream_of(b);
     const smxOp_t op = f->call.op;
 
-    for (size_t i = 0; i < b->left; i++) s.g = generator_of(s.g.state ^ b->next[i]);
     fill_indices(f, &s);
     fill(f, &s, OPERAND_DIVISOR, a_divisor);
     fill(f, &s, OPERAND_GRAD_LOSS, a_gradient);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "choice.h"
 #include "data.h"
 #include "finding.h"
 #include "internal.h" /* smx_pin_plan */
@@ -20,6 +21,8 @@ static smxHandle_t handles[3]; /* on the CPU one per instruction set */
 
 /* Of all rows together, unless there is only one: many small calls find more than few large ones. */
 enum { MOST_ELEMENTS = FUZZ_BACKEND == SMX_BACKEND_CPU ? 3000 : 1000 };
+
+enum { FIRST_BYTE_OF_CHOICES = 240 }; /* of an input; others are calls of the softmax family */
 
 static void open_handles(void) {
     static const char *const isas[] = {"baseline", "avx2", "avx512"};
@@ -134,6 +137,11 @@ int fuzz_one_input(const uint8_t *data, size_t size) {
     byte_source b = {data, size};
 
     if (handles[0] == NULL) open_handles();
+    if (size > 1 && data[0] >= FIRST_BYTE_OF_CHOICES) {
+        byte_source rest = {data + 2, size - 2};
+        fuzz_choice(handles[data[1] % 3], &rest, MOST_ELEMENTS);
+        return 0;
+    }
     fuzz_call f = call_of_bytes(&b, MOST_ELEMENTS);
     const judgement j = judge(&f, FUZZ_BACKEND == SMX_BACKEND_CPU);
     if (j.too_large && j.verdict != MUST_BE_REFUSED) return 0;
