@@ -2,7 +2,20 @@
 # Float semantics are the language's own: no contraction, no reassociation beyond what the code asks for. errno and
 # floating-point traps alone are given up, which lets the compiler turn the loops into vector code. A build without OpenMP keeps the part
 # of it that needs no runtime, the vector loops.
-set(cpu_flags -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=off $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+set(cpu_flags -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=off)
+if(SMX_SANITIZE OR SMX_SANITIZE_THREADS)
+  # Loops over vectors that are all inlined take minutes to compile with a check at every access. Null pointers and the sizes of objects
+  # are AddressSanitizer's business anyway, and its checks may be calls.
+  list(APPEND cpu_flags $<$<CONFIG:Release,RelWithDebInfo>:-O1> -g1)
+  if(SMX_SANITIZE)
+    list(APPEND cpu_flags -fno-sanitize=null,object-size)
+    if(CMAKE_C_COMPILER_ID STREQUAL GNU)
+      list(APPEND cpu_flags "SHELL:--param asan-instrumentation-with-call-threshold=0")
+    endif()
+  endif()
+else()
+  list(APPEND cpu_flags $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+endif()
 if(CMAKE_C_COMPILER_ID MATCHES Clang)
   list(APPEND cpu_flags -Wno-pass-failed) # a loop that does not become vector code, in a build without optimisation, is no error
 endif()

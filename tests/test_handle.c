@@ -195,7 +195,7 @@ START_TEST(streams) {
 END_TEST
 
 /* What a call uses follows the number; results do not. */
-START_TEST(threads) {
+START_TEST(number_of_threads) {
     smxHandle_t h = session_handle();
     const smxLayout_t layout = smxRowMajor(SMX_R_32F, 4096, 1000);
     int kept = -1;
@@ -429,7 +429,7 @@ Suite *suite_handle(void) {
     tcase_add_test(tcase, handles_are_independent);
     tcase_add_test(tcase, calls_without_a_handle);
     tcase_add_test(tcase, streams);
-    tcase_add_test(tcase, threads);
+    tcase_add_test(tcase, number_of_threads);
     tcase_add_test(tcase, destroyed_handle);
 #ifdef SMX_TEST_CUDA_RUNTIME
     tcase_add_test(tcase, stream_of_another_device);
