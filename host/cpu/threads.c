@@ -25,7 +25,7 @@ static int threads_for(const smx_call *call, int64_t steps) {
 
 void smx_cpu_in_threads(const smx_call *call, int64_t step, smx_cpu_part *part, const void *context) {
 #ifdef _OPENMP
-    const int64_t steps = (call->rows + step - 1) / step;
+    const int64_t steps = call->rows == 0 ? 0 : (call->rows + step - 1) / step;
     const int threads = threads_for(call, steps);
     if (threads > 1) {
 #pragma omp parallel num_threads(threads)
