@@ -38,7 +38,18 @@ int64_t problem::bytes() const {
     return (operation->reads + operation->writes) * element->bytes * count() + operation->bytes_per_row * rows;
 }
 
-static std::string shape_of(const problem &p) { return std::to_string(p.rows) + "x" + std::to_string(p.cols); }
+smxLayout_t problem::layout() const {
+    smxLayout_t layout = smxRowMajor(element->type, rows / inner, cols * inner);
+    layout.cols = cols;
+    layout.inner = inner;
+    layout.colStride = inner;
+    return layout;
+}
+
+static std::string shape_of(const problem &p) {
+    const std::string shape = std::to_string(p.rows / p.inner) + "x" + std::to_string(p.cols);
+    return p.inner == 1 ? shape : shape + "x" + std::to_string(p.inner);
+}
 
 std::string problem::name(const std::string &contestant) const {
     return std::string(operation->name) + "/" + element->name + "/" + shape_of(*this) + "/" + contestant;
@@ -49,16 +60,52 @@ std::vector<problem> problems(bool quick) {
     for (const operation_facts &o : operations)
         for (const element_facts &e : elements)
             for (const shape &s : o.chooses ? shapes_to_choose_from : shapes)
-                if (s.quick || !quick) all.push_back({&o, &e, s.rows, s.cols});
+                if (s.quick || !quick) all.push_back({&o, &e, s.rows, s.cols, 1});
+    return all;
+}
+
+// ---- on a GPU ----
+
+static const int64_t ELEMENTS = int64_t{1} << 25; // of 2 bytes, read once: 64 MiB
+static const int64_t cuda_columns[] = {8,    10,   32,   64,    100,   128,   256,   257,    512,    1000,  1024,
+                                       2048, 4096, 8192, 16384, 32000, 50257, 65536, 128256, 151936, 262144};
+static const int64_t few_rows[] = {1, 4, 64}, columns_of_few_rows[] = {1000, 50257, 262144};
+
+struct cuda_shape {
+    int64_t rows, cols, inner;
+    bool quick;
+};
+
+static std::vector<cuda_shape> cuda_shapes(scope wanted) {
+    if (wanted == scope::tiny) return {{64, 8, 1, true}, {8, 100, 1, true}, {5, 257, 1, true}, {2, 8192, 1, true}, {40, 6, 20, true}};
+    std::vector<cuda_shape> all;
+    for (const int64_t cols : cuda_columns) {
+        const bool quick = cols == 128 || cols == 1024 || cols == 50257 || cols == 262144;
+        all.push_back({(ELEMENTS + cols - 1) / cols, cols, 1, quick});
+    }
+    for (const int64_t cols : columns_of_few_rows)
+        for (const int64_t rows : few_rows) all.push_back({rows, cols, 1, rows == 1 && cols == 50257});
+    all.push_back(
+        {int64_t{16} * 512 * 512, 21, int64_t{512} * 512, true}); // a segmentation: (16, 21, 512, 512), classes in the second axis
+    return all;
+}
+
+std::vector<problem> cuda_problems(scope wanted) {
+    std::vector<problem> all;
+    for (const operation_facts &o : operations)
+        for (const element_facts &e : elements)
+            for (const cuda_shape &s : cuda_shapes(wanted))
+                if ((s.quick || wanted != scope::quick) && (!o.chooses || (s.cols > KEPT_TOKENS && s.inner == 1)))
+                    all.push_back({&o, &e, s.rows, s.cols, s.inner});
     return all;
 }
 
 std::string list_of(const std::vector<problem> &problems) {
     std::ostringstream list;
-    list << "operation\tdtype\trows\tcols\treads\twrites\tbytes\n";
+    list << "operation\tdtype\trows\tcols\tinner\treads\twrites\tbytes\n";
     for (const problem &p : problems)
-        list << p.operation->name << '\t' << p.element->name << '\t' << p.rows << '\t' << p.cols << '\t' << p.operation->reads << '\t'
-             << p.operation->writes << '\t' << p.bytes() << '\n';
+        list << p.operation->name << '\t' << p.element->name << '\t' << p.rows << '\t' << p.cols << '\t' << p.inner << '\t'
+             << p.operation->reads << '\t' << p.operation->writes << '\t' << p.bytes() << '\n';
     return list.str();
 }
 

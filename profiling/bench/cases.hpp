@@ -44,14 +44,21 @@ struct problem {
     const operation_facts *operation;
     const element_facts *element;
     int64_t rows, cols;
+    int64_t inner = 1; // elements of a row are so many apart: the tensor is rows / inner x cols x inner, its rows lie along the second axis
 
     int64_t count() const { return rows * cols; }
     int64_t bytes() const; // the least traffic
+    smxLayout_t layout() const;
     std::string name(const std::string &contestant) const;
 };
 
-// Every operation on every type and shape; few shapes if `quick`.
+// What is measured on the CPU: every operation on every type and shape; few shapes if `quick`.
 std::vector<problem> problems(bool quick);
+
+// What is measured on a GPU: shapes of at least 64 MiB of traffic for every number of columns, and few rows. `tiny` is for trying out the
+// program where there is none: every operation on every type, on shapes of a few thousand elements.
+enum class scope { full, quick, tiny };
+std::vector<problem> cuda_problems(scope wanted);
 
 // They as TSV with a header, for those who measure in another process.
 std::string list_of(const std::vector<problem> &problems);

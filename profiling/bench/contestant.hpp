@@ -6,10 +6,10 @@
 
 #include "cases.hpp"
 #include "data.hpp"
+#include "smx_call.hpp"
 
 namespace bench {
 
-using call = std::function<void()>;
 // Inputs are where the call expects them when this returns; nothing of it is timed. An exception leaves the problem out, with its text.
 using preparation = std::function<call(const problem &)>;
 

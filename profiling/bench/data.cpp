@@ -55,7 +55,7 @@ static uint16_t to_fp16(float value) {
     return static_cast<uint16_t>(sign | (((bits + 0xfff + (bits >> 13 & 1)) >> 13) - ((127 - 15) << 10)));
 }
 
-static buffer normals(const element_facts &type, int64_t count, uint64_t seed, float deviation) {
+buffer normals(const element_facts &type, int64_t count, uint64_t seed, float deviation) {
     buffer memory = allocate(static_cast<size_t>(count * type.bytes));
 #pragma omp parallel for schedule(static, TURN)
     for (int64_t i = 0; i < count; i++) {
@@ -78,7 +78,7 @@ data::data(const std::vector<problem> &problems) {
 const data::inputs &data::of(const element_facts &type) {
     inputs &found = by_type[type.type == SMX_R_32F ? 0 : type.type == SMX_R_16F ? 1 : 2];
     if (!found.logits) {
-        found = {normals(type, count, 1, 2.0f), normals(type, count, uint64_t{1} << 40, 1.0f)};
+        found = {normals(type, count, SEED_OF_LOGITS, DEVIATION_OF_LOGITS), normals(type, count, SEED_OF_GRADIENT, DEVIATION_OF_GRADIENT)};
         if (!y) y = allocate(static_cast<size_t>(count) * 4);
         if (!out) out = allocate(static_cast<size_t>(count) * 4);
         if (!lse) lse = allocate(static_cast<size_t>(rows) * 4);
@@ -89,11 +89,14 @@ const data::inputs &data::of(const element_facts &type) {
 const void *data::logits(const element_facts &type) { return of(type).logits.get(); }
 const void *data::gradient(const element_facts &type) { return of(type).gradient.get(); }
 
+void fill_targets(int64_t *targets, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++) targets[i] = static_cast<int64_t>(scramble(~static_cast<uint64_t>(i)) % static_cast<uint64_t>(cols));
+}
+
 const int64_t *data::targets(int64_t of_rows, int64_t cols) {
     if (!indices) indices = allocate(static_cast<size_t>(rows) * sizeof(int64_t));
     auto *target = static_cast<int64_t *>(indices.get());
-    for (int64_t i = 0; i < of_rows; i++)
-        target[i] = static_cast<int64_t>(scramble(~static_cast<uint64_t>(i)) % static_cast<uint64_t>(cols));
+    fill_targets(target, of_rows, cols);
     return target;
 }
 

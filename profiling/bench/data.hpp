@@ -17,6 +17,13 @@ using buffer = std::unique_ptr<void, free_memory>;
 
 buffer allocate(size_t bytes); // aligned and touched
 
+// Like normal numbers, always the same of a seed.
+buffer normals(const element_facts &type, int64_t count, uint64_t seed, float deviation);
+constexpr uint64_t SEED_OF_LOGITS = 1, SEED_OF_GRADIENT = uint64_t{1} << 40;
+constexpr float DEVIATION_OF_LOGITS = 2, DEVIATION_OF_GRADIENT = 1;
+
+void fill_targets(int64_t *targets, int64_t rows, int64_t cols); // always the same of a shape
+
 class data {
   public:
     explicit data(const std::vector<problem> &problems); // memory for the largest of them

@@ -1,4 +1,4 @@
-// A handle of the CPU backend, and failures as exceptions.
+// A handle, of the CPU backend unless it is said otherwise, and failures as exceptions.
 #pragma once
 #include <stdexcept>
 
@@ -12,7 +12,7 @@ inline void check(smxStatus_t status) {
 
 class smx_handle {
   public:
-    smx_handle() { check(smxCreateWithBackend(&handle, SMX_BACKEND_CPU)); }
+    explicit smx_handle(smxBackend_t backend = SMX_BACKEND_CPU) { check(smxCreateWithBackend(&handle, backend)); }
     smx_handle(const smx_handle &) = delete;
     smx_handle &operator=(const smx_handle &) = delete;
     ~smx_handle() { smxDestroy(handle); }
