@@ -1,20 +1,33 @@
 #!/usr/bin/env python3
 """What became of every kernel in machine code, as TSV on standard output; needs no GPU and no disassembler.
 
-    kernel_report.py [--arch sm_90]... [--nvcc NVCC] [--include DIR]... [--check] [--wide REGEX] FILE...
+    kernel_report.py [--arch sm_90]... [--nvcc NVCC] [--include DIR]... [--check] [--wide REGEX] [--tsv FILE] [--compare FILE] FILE...
 
 A FILE is a cubin, for instance one of those that a build with SMX_KEEP_CUBINS leaves in its folder cubins, or a .cu file, which is
 compiled for every --arch.
 
 Registers, stack (where spilled registers go) and static shared memory are what the cubin says of a kernel. The counts of global loads
 and stores by width, and of special-function operations, are read from the machine code: the operation is in the low 9 bits of a 16-byte
-instruction, the width of an access in bits 73 to 75 (found by compiling kernels of one known instruction; sm_70 to sm_120).
+instruction, the width of an access in bits 73 to 75, the special function in bits 74 to 77 (found by compiling kernels of one known
+instruction; sm_70 to sm_120).
 
 --check fails on a kernel with a stack frame, and on one matching REGEX (--wide) without a 16-byte global load.
+
+--tsv writes to FILE what a kernel takes of a multiprocessor: registers, stack, loads and stores of local memory (spills), static shared
+memory, the widest global load and store in bytes, 2^x instructions (MUFU.EX2) in the code, those per element where a thread holds all its
+elements at once (row_registers, whose name says how many; merging the row states is counted in), threads of a block, and the occupancy
+that follows from registers, threads and static shared memory, in percent. profiling/resources.tsv is such a file:
+
+    cmake --preset dev -DCMAKE_CUDA_ARCHITECTURES=80-real && cmake --build --preset dev --target smx   # and once more for 90-real
+    kernel_report.py --tsv profiling/resources.tsv build/dev/cubins/*.cubin
+
+--compare reads such a FILE, prints what has moved since, and fails on kernels that spill more or have lost 16-byte accesses. Kernels that
+are in one of the two only are counted.
 """
 import argparse
 import collections
 import concurrent.futures
+import csv
 import os
 import re
 import struct
@@ -22,9 +35,19 @@ import subprocess
 import sys
 import tempfile
 
-OPERATIONS = {0x181: "ldg", 0x186: "stg", 0x180: "ldg", 0x185: "stg", 0x108: "mufu"}  # generic accesses count as global ones
+# Generic accesses count as global ones.
+OPERATIONS = {0x181: "ldg", 0x186: "stg", 0x180: "ldg", 0x185: "stg", 0x183: "local", 0x187: "local", 0x108: "mufu"}
 SIXTEEN_BYTES = 6
+WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 8, SIXTEEN_BYTES: 16}
+EX2 = 2
 FRAME_SIZE, REGISTER_COUNT = 0x11, 0x2F  # attributes in .nv.info: of a symbol, a number
+MOST_THREADS = 0x05  # in .nv.info.KERNEL: three numbers
+# Of a multiprocessor: threads, blocks, registers, bytes of shared memory (CUDA C++ programming guide, "Compute Capabilities").
+LIMITS = {"sm_75": (1024, 16, 65536, 64 << 10), "sm_80": (2048, 32, 65536, 164 << 10), "sm_86": (1536, 16, 65536, 100 << 10),
+          "sm_89": (1536, 24, 65536, 100 << 10), "sm_90": (2048, 32, 65536, 228 << 10), "sm_100": (2048, 32, 65536, 228 << 10),
+          "sm_120": (1536, 24, 65536, 100 << 10)}
+RESOURCES = ["arch", "kernel", "registers", "stack", "local", "shared_bytes", "widest_load", "widest_store", "ex2", "ex2_per_element", "threads",
+             "occupancy"]
 COLUMNS = ["arch", "kernel", "registers", "stack", "shared_bytes", "ldg16", "ldg_narrow", "stg16", "stg_narrow", "mufu"]
 
 
@@ -57,10 +80,29 @@ def count_operations(code):
     for low, high in struct.iter_unpack("<QQ", code):
         operation = OPERATIONS.get(low & 0x1FF)
         if operation in ("ldg", "stg"):
-            operation += "16" if high >> 9 & 7 == SIXTEEN_BYTES else "_narrow"
+            width = high >> 9 & 7
+            widest = "widest_load" if operation == "ldg" else "widest_store"
+            counts[widest] = max(counts[widest], WIDTHS.get(width, 0))
+            operation += "16" if width == SIXTEEN_BYTES else "_narrow"
+        if operation == "mufu" and high >> 10 & 15 == EX2:
+            counts["ex2"] += 1
         if operation:
             counts[operation] += 1
     return counts
+
+
+def most_threads(info):
+    """Of a block, where the kernel has launch bounds; else 0."""
+    at = 0
+    while at < len(info):
+        form, attribute, size = struct.unpack_from("<BBH", info, at)
+        at += 4
+        if form == 4:
+            if attribute == MOST_THREADS:
+                x, y, z = struct.unpack_from("<III", info, at)
+                return x * y * z
+            at += size
+    return 0
 
 
 def kernels_of(cubin):
@@ -73,7 +115,7 @@ def kernels_of(cubin):
         if ".text." + name not in found or (REGISTER_COUNT, symbol) not in numbers:
             continue
         shared = found.get(".nv.shared." + name, 0)
-        rows.append({**{column: 0 for column in COLUMNS}, **count_operations(found[".text." + name]), "kernel": name,
+        rows.append({**{column: 0 for column in COLUMNS + RESOURCES}, "threads": most_threads(found.get(".nv.info." + name, b"")), **count_operations(found[".text." + name]), "kernel": name,
                      "registers": numbers[REGISTER_COUNT, symbol], "stack": numbers.get((FRAME_SIZE, symbol), 0),
                      "shared_bytes": shared if isinstance(shared, int) else len(shared)})
     return rows
@@ -117,6 +159,50 @@ def report(cubin):
     return [{**row, "arch": arch_of(cubin), "kernel": short_name(readable)} for row, readable in zip(rows, plain)]
 
 
+def resources_of(row):
+    """The row with what follows from the others: ex2 per element, occupancy; "-" where that cannot be told."""
+    shape = re.search(r"row_registers::shape<\d+, \d+, (\d+)>", row["kernel"])
+    per_element = f"{row['ex2'] / int(shape.group(1)):.2f}" if shape else "-"
+    occupancy = "-"
+    if row["arch"] in LIMITS and row["threads"]:
+        threads, blocks, registers, shared = LIMITS[row["arch"]]
+        warps = -(-row["threads"] // 32)
+        of_block = warps * (-(-row["registers"] * 32 // 256) * 256)  # registers are given to warps in pieces of 256
+        resident = min(threads // row["threads"], blocks, registers // of_block, shared // (row["shared_bytes"] + 1024))
+        occupancy = f"{100 * resident * row['threads'] / threads:.0f}"
+    return {**row, "ex2_per_element": per_element, "occupancy": occupancy, "threads": row["threads"] or "-"}
+
+
+def write_resources(file, rows):
+    with open(file, "w", encoding="utf-8") as out:
+        out.write("\t".join(RESOURCES) + "\n")
+        for row in map(resources_of, rows):
+            out.write("\t".join(str(row[column]) for column in RESOURCES) + "\n")
+
+
+def compare_resources(file, rows):
+    """Prints what has moved; how many kernels became worse."""
+    with open(file, encoding="utf-8") as opened:
+        before = {(row["arch"], row["kernel"]): row for row in csv.DictReader(opened, delimiter="\t")}
+    now = {(row["arch"], row["kernel"]): {key: str(value) for key, value in resources_of(row).items()} for row in rows}
+    worse = moved = 0
+    for key in sorted(before.keys() & now.keys()):
+        old, new = before[key], now[key]
+        changes = [f"{column} {old[column]} -> {new[column]}" for column in RESOURCES[2:] if old[column] != new[column]]
+        spills = any(int(new[column]) > int(old[column]) for column in ("stack", "local"))
+        narrower = any(int(new[column]) < 16 <= int(old[column]) for column in ("widest_load", "widest_store"))
+        moved += bool(changes)
+        worse += spills or narrower
+        if changes:
+            verdict = " SPILLS MORE" * spills + " LOST 16-BYTE ACCESSES" * narrower
+            print(f"{key[0]} {key[1]}: {', '.join(changes)}{verdict}", file=sys.stderr)
+    archs = {arch for arch, _ in now}
+    gone = sum(key not in now for key in before if key[0] in archs)
+    print(f"beside {file}: {moved} kernels moved, {worse} for the worse; {len(now.keys() - before.keys())} are new, "
+          f"{gone} of it are not here", file=sys.stderr)
+    return worse
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", action="append", default=[])
@@ -124,6 +210,8 @@ def main():
     parser.add_argument("--include", action="append", default=[])
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--wide", metavar="REGEX")
+    parser.add_argument("--tsv", metavar="FILE")
+    parser.add_argument("--compare", metavar="FILE")
     parser.add_argument("files", nargs="+", metavar="FILE")
     options = parser.parse_args()
 
@@ -134,9 +222,13 @@ def main():
         jobs = [pool.submit(compile_cubin, options, arch, source) for arch in options.arch for source in sources]
         cubins = [read_cubin(file) for file in options.files if file not in sources] + [job.result() for job in jobs]
     rows = sorted((row for cubin in cubins for row in report(cubin)), key=lambda row: (row["arch"], row["kernel"]))
-    print("\t".join(COLUMNS))
-    for row in rows:
-        print("\t".join(str(row[column]) for column in COLUMNS))
+    if not options.tsv and not options.compare:
+        print("\t".join(COLUMNS))
+        for row in rows:
+            print("\t".join(str(row[column]) for column in COLUMNS))
+    worse = compare_resources(options.compare, rows) if options.compare else 0
+    if options.tsv:
+        write_resources(options.tsv, rows)
 
     spilling = [row for row in rows if row["stack"]]
     narrow = [row for row in rows if options.wide and re.search(options.wide, row["kernel"]) and not row["ldg16"]]
@@ -147,7 +239,7 @@ def main():
     by_arch = collections.Counter(row["arch"] for row in rows)
     print(f"{len(rows)} kernels ({', '.join(f'{count} for {arch}' for arch, count in sorted(by_arch.items()))}), "
           f"{len(spilling)} with stack or spills, {len(narrow)} without 16-byte loads", file=sys.stderr)
-    if not rows or (options.check and (spilling or narrow)):
+    if not rows or worse or (options.check and (spilling or narrow)):
         sys.exit(1)
 
 

@@ -100,12 +100,12 @@ std::vector<problem> cuda_problems(scope wanted) {
     return all;
 }
 
-std::string list_of(const std::vector<problem> &problems) {
+std::string list_of(const std::vector<problem> &problems, const std::function<std::string(const problem &)> &plan) {
     std::ostringstream list;
-    list << "operation\tdtype\trows\tcols\tinner\treads\twrites\tbytes\n";
+    list << "operation\tdtype\trows\tcols\tinner\treads\twrites\tbytes" << (plan ? "\tplan\n" : "\n");
     for (const problem &p : problems)
         list << p.operation->name << '\t' << p.element->name << '\t' << p.rows << '\t' << p.cols << '\t' << p.inner << '\t'
-             << p.operation->reads << '\t' << p.operation->writes << '\t' << p.bytes() << '\n';
+             << p.operation->reads << '\t' << p.operation->writes << '\t' << p.bytes() << (plan ? "\t" + plan(p) : "") << '\n';
     return list.str();
 }
 

@@ -1,6 +1,7 @@
 // What is measured: the operations, types and shapes, once for all contestants, and the bytes that each has to move.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,7 @@ std::vector<problem> problems(bool quick);
 enum class scope { full, quick, tiny };
 std::vector<problem> cuda_problems(scope wanted);
 
-// They as TSV with a header, for those who measure in another process.
-std::string list_of(const std::vector<problem> &problems);
+// They as TSV with a header, for those who measure in another process; with what `plan` says of them, if it is given.
+std::string list_of(const std::vector<problem> &problems, const std::function<std::string(const problem &)> &plan = {});
 
 } // namespace bench

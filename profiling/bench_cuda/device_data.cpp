@@ -75,11 +75,16 @@ static void repeat(const device_memory &piece, int64_t element_bytes, const devi
     check_cuda(cudaDeviceSynchronize(), "filling the slots");
 }
 
+static bool has_targets(const problem &p) {
+    const op id = p.operation->id;
+    return id == op::cross_entropy_forward || id == op::cross_entropy_backward || id == op::cross_entropy_fused;
+}
+
 void device_data::prepare(const problem &p, smxHandle_t handle) {
     now = sizes_of(p);
     repeat(logits[index_of(*p.element)], p.element->bytes, first, now.slots * now.input);
     if (p.operation->reads == 2) repeat(gradient[index_of(*p.element)], p.element->bytes, second, now.slots * now.input);
-    if (!p.operation->chooses && (target_rows != p.rows || target_cols != p.cols)) {
+    if (has_targets(p) && (target_rows != p.rows || target_cols != p.cols)) {
         host_targets.resize(static_cast<size_t>(p.rows));
         fill_targets(host_targets.data(), p.rows, p.cols);
         target_rows = p.rows;
@@ -93,7 +98,7 @@ void device_data::prepare(const problem &p, smxHandle_t handle) {
         if (p.operation->id == op::softmax_backward) check(smxSoftmaxForward(handle, nullptr, &layout, x, &layout, x));
         if (p.operation->id == op::log_softmax_backward) check(smxLogSoftmaxForward(handle, nullptr, &layout, x, &layout, x));
         if (p.operation->id == op::cross_entropy_backward) check(smxLogSumExp(handle, nullptr, &layout, x, o.lse));
-        if (!p.operation->chooses)
+        if (has_targets(p))
             check_cuda(cudaMemcpy(targets.at(i * now.per_row), host_targets.data(), host_targets.size() * 8, cudaMemcpyHostToDevice),
                        "cudaMemcpy");
     }

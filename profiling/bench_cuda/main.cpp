@@ -187,12 +187,18 @@ static std::vector<problem> chosen(const options &wish) {
     return some;
 }
 
+// With the plans, where there is a device.
+static int print(const std::vector<problem> &problems) {
+    smxHandle_t handle = nullptr;
+    const bool knows = smxCreateWithBackend(&handle, SMX_BACKEND_CUDA) == SMX_STATUS_SUCCESS;
+    std::fputs(list_of(problems, [=](const problem &p) { return knows ? plan_of(p, handle) : std::string(); }).c_str(), stdout);
+    smxDestroy(handle);
+    return 0;
+}
+
 static int run(const options &wish) {
     const std::vector<problem> problems = chosen(wish);
-    if (wish.list) {
-        std::fputs(list_of(problems).c_str(), stdout);
-        return 0;
-    }
+    if (wish.list) return print(problems);
     if (problems.empty()) throw std::runtime_error("no case is called like that");
     const auto begin = std::chrono::steady_clock::now();
     results out(wish.out);

@@ -1,7 +1,7 @@
 """A chart of a measurement as SVG: how much of the memory's ceiling every operation reaches, against the columns; a panel per type."""
 import math
 
-from measurements import share_of_ceiling
+from measurements import share_of_ceiling, title
 from table import rows_of
 
 COLOURS = ["#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#000000", "#8c564b"]
@@ -9,8 +9,10 @@ WIDTH, HEIGHT, LEFT, TOP, GAP, BOTTOM = 330, 270, 56, 64, 24, 94  # of a panel; 
 
 
 def points(measurements, operation, dtype):
-    found = {}
+    found, on_gpu = {}, "gpu" in measurements["machine"]
     for row in rows_of(measurements, "smx"):
+        if on_gpu and (row["bytes"] < 64 << 20 or row["inner"] > 1):  # few rows have no place on an axis of columns
+            continue
         share = share_of_ceiling(measurements, row)
         if row["operation"] == operation and row["dtype"] == dtype and share is not None:
             found[row["cols"]] = 100 * share
@@ -68,11 +70,11 @@ def svg(measurements):
     columns = (min(cols for cols, _ in drawn) / 1.3, max(cols for cols, _ in drawn) * 1.3)
 
     width, height = LEFT + len(dtypes) * (WIDTH + GAP), TOP + HEIGHT + BOTTOM
-    title = (f"Share of the memory's ceiling: {escaped(measurements['machine']['cpu'])}, {measurements['threads']} thread(s), "
-             f"commit {escaped(measurements['commit'])}, {measurements['date'][:10]}")
+    heading = (f"Share of the memory's ceiling: {escaped(title(measurements))}, "
+               f"commit {escaped(measurements['commit'])}, {measurements['date'][:10]}")
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-             'font-family="sans-serif" fill="#222222">', f"<title>{title}</title>",
-             f'<rect width="{width}" height="{height}" fill="#ffffff"/>', text(LEFT, 24, title, "start", 15)]
+             'font-family="sans-serif" fill="#222222">', f"<title>{heading}</title>",
+             f'<rect width="{width}" height="{height}" fill="#ffffff"/>', text(LEFT, 24, heading, "start", 15)]
     for i, dtype in enumerate(dtypes):
         parts += panel(LEFT + i * (WIDTH + GAP), dtype, curves[dtype], columns, highest, i == 0)
     step = (width - LEFT) / 4

@@ -1,21 +1,29 @@
 """The table of a measurement: every row of smx beside the memory's ceiling and the best peer."""
 import math
 
-from measurements import CEILING, gigabytes_per_second, share_of_ceiling
+from measurements import CEILING, PEERS, gigabytes_per_second, shape_of, share_of_ceiling, title
 
 HEADER = ["operation", "type", "shape", "time us", "GB/s", "% ceiling", "best peer", "its us", "ratio"]
+PREDICTION_HEADER = ["predicted us", "measured / predicted"]
 SUMMARY_HEADER = ["operation", "type", "cases", "geometric mean", "least", "at"]
 LEFT = {"operation", "type", "shape", "best peer", "pass", "at", "verdict"}
 
 
+def same_case(a, b):
+    return a["operation"] == b["operation"] and (a["rows"], a["cols"], a.get("inner", 1)) == (b["rows"], b["cols"], b.get("inner", 1))
+
+
 def best_peer(measurements, row):
-    """(peer's row, whether it stands in with another type): where no peer has fp16, the best one with bf16, which moves as many bytes."""
+    """(peer's row, ratio of its time to smx's in its process, whether it stands in with another type): where no peer has fp16, the best
+    one with bf16, which moves as many bytes."""
     for dtype in (row["dtype"], "bf16") if row["dtype"] == "fp16" else (row["dtype"],):
-        peers = [p for p in measurements["rows"] if p["contestant"] != "smx" and p["operation"] == row["operation"]
-                 and p["dtype"] == dtype and (p["rows"], p["cols"]) == (row["rows"], row["cols"])]
+        here = [p for p in measurements["rows"] if p["operation"] != CEILING and p["dtype"] == dtype and same_case(p, row)]
+        beside = {p["process"]: p for p in here if p["contestant"] == f"smx-{p.get('process')}"}
+        peers = [(p["median_us"] / beside.get(p.get("process"), row)["median_us"], p) for p in here if not p["contestant"].startswith("smx")]
         if peers:
-            return min(peers, key=lambda p: p["median_us"]), dtype != row["dtype"]
-    return None, False
+            ratio, peer = min(peers, key=lambda pair: pair[0])
+            return peer, ratio, dtype != row["dtype"]
+    return None, None, False
 
 
 def rows_of(measurements, contestant):
@@ -33,14 +41,16 @@ def lines(measurements):
     table, ratios = [], {}
     for row in rows_of(measurements, "smx"):
         share = share_of_ceiling(measurements, row)
-        peer, stands_in = best_peer(measurements, row)
-        shape = f"{row['rows']}x{row['cols']}"
+        peer, ratio, stands_in = best_peer(measurements, row)
+        shape = shape_of(row)
         line = [row["operation"], row["dtype"], shape, f"{row['median_us']:.1f}", f"{gigabytes_per_second(row):.2f}",
                 "-" if share is None else f"{100 * share:.0f}", "-", "-", "-"]
         if peer:
-            ratio = peer["median_us"] / row["median_us"]
             line[6:] = [peer["contestant"] + (" bf16" if stands_in else ""), f"{peer['median_us']:.1f}", f"{ratio:.2f}"]
             ratios.setdefault((row["operation"], row["dtype"]), []).append((ratio, shape))
+        if "gpu" in measurements["machine"]:
+            predicted = row.get("predicted_us")
+            line += [f"{predicted:.1f}", f"{row['median_us'] / predicted:.2f}"] if predicted else ["-", "-"]
         table.append(line)
     return table, ratios
 
@@ -54,9 +64,21 @@ def summary_lines(ratios):
     return result
 
 
+def share_lines(measurements):
+    """(share of the ceiling: operation, type, cases, geometric mean, least, at) of the rows with at least 64 MiB of traffic."""
+    shares = {}
+    for row in rows_of(measurements, "smx"):
+        share = share_of_ceiling(measurements, row)
+        if share is not None and row["bytes"] >= 64 << 20:
+            shares.setdefault((row["operation"], row["dtype"]), []).append((100 * share, shape_of(row)))
+    return summary_lines(shares)
+
+
 def ceiling_lines(measurements):
-    passes = sorted((r for r in measurements["rows"] if r["operation"] == CEILING), key=lambda r: (r["writes"], r["reads"], r["contestant"]))
-    return [[r["contestant"], f"{r['median_us']:.1f}", f"{gigabytes_per_second(r):.2f}"] for r in passes]
+    passes = sorted((r for r in measurements["rows"] if r["operation"] == CEILING),
+                    key=lambda r: (r["writes"], r["reads"], r["contestant"], r["bytes"]))
+    sizes = len({r["bytes"] for r in passes if r["contestant"] == passes[0]["contestant"]})
+    return [[r["contestant"] + (f" {r['bytes']} bytes" if sizes > 1 else ""), f"{r['median_us']:.1f}", f"{gigabytes_per_second(r):.2f}"] for r in passes]
 
 
 def as_text(header, table):
@@ -70,20 +92,43 @@ def as_markdown(header, table):
     return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule] + table)
 
 
+def notes_of(measurements, table):
+    machine, on_gpu = measurements["machine"], "gpu" in measurements["machine"]
+    notes = [f"{peer}: {note}" for peer, note in sorted(measurements["peers"].items())]
+    expected = [peer for peer in PEERS if peer != "onednn"] if on_gpu else ["onednn", "torch"]
+    notes += [f"{peer}: not here, no peer" for peer in expected if peer not in measurements["peers"]]
+    notes += [f"failed: {failure}" for failure in measurements["failures"]]
+    note = "ratio: the best peer's time / smx's, above 1 where smx is faster; GB/s: of the least traffic"
+    if on_gpu:
+        notes += [note + "; smx's time is that of the peer's own process; % ceiling: beside the fastest pass over the memory with the same mix of "
+                  "reads and writes and about as many bytes; no data are in the second-level cache when a call begins"]
+    else:
+        notes += [note + f"; '-' as share of the ceiling: fits into the last cache ({machine['last_cache_bytes'] >> 20} MiB)"]
+    if any(line[6].endswith(" bf16") for line in table):
+        notes.append("no peer has fp16: its rows are compared with the best peer's bf16")
+    return notes
+
+
+def head_of(measurements):
+    machine = measurements["machine"]
+    if "gpu" in machine:
+        where = (f"{machine['gpu']}, compute capability {machine['compute_capability'] / 10:.1f}, {machine['multiprocessors']} multiprocessors, "
+                 f"second-level cache of {machine['l2_bytes'] >> 20} MiB; CUDA: {machine['cuda']}")
+    else:
+        where = f"{title(measurements)} of {machine['processors']}"
+    return (f"{where}; {machine['system']}; commit {measurements['commit']}; {measurements['date']}; "
+            f"load before it began: {measurements['load']}")
+
+
 def document(measurements, render):
     """All tables with what one has to know to read them; `render` is as_text or as_markdown."""
     table, ratios = lines(measurements)
-    machine = measurements["machine"]
-    head = (f"{machine['cpu']}, {measurements['threads']} thread(s) of {machine['processors']}; {machine['system']}; "
-            f"commit {measurements['commit']}; {measurements['date']}; load before it began: {measurements['load']}")
-    notes = [f"{peer}: {note}" for peer, note in sorted(measurements["peers"].items())]
-    notes += [f"{peer}: not here, no peer" for peer in ("onednn", "torch") if peer not in measurements["peers"]]
-    notes += [f"failed: {failure}" for failure in measurements["failures"]]
-    notes += ["ratio: the best peer's time / smx's, above 1 where smx is faster; GB/s: of the least traffic; '-' as share of the ceiling: "
-              f"fits into the last cache ({machine['last_cache_bytes'] >> 20} MiB)"]
-    if any(line[6].endswith(" bf16") for line in table):
-        notes.append("no peer has fp16: its rows are compared with the best peer's bf16")
-    pieces = [head, render(HEADER, table), render(["pass", "time us", "GB/s"], ceiling_lines(measurements))]
+    on_gpu = "gpu" in measurements["machine"]
+    pieces = [head_of(measurements), render(HEADER + (PREDICTION_HEADER if on_gpu else []), table),
+              render(["pass", "time us", "GB/s"], ceiling_lines(measurements))]
     if ratios:
-        pieces.append(render(SUMMARY_HEADER, summary_lines(ratios)))
+        pieces.append(("Best peer's time / smx's:\n\n" if on_gpu else "") + render(SUMMARY_HEADER, summary_lines(ratios)))
+    if on_gpu:
+        pieces.append("% of the ceiling, of 64 MiB and more:\n\n" + render(SUMMARY_HEADER, share_lines(measurements)))
+    notes = notes_of(measurements, table)
     return "\n\n".join(pieces + ["\n\n".join(notes) if render is as_markdown else "\n".join(notes)]) + "\n"
