@@ -92,7 +92,7 @@ def prepare(data, operation, rows, cols):
     if operation in CHOICES:
         return prepare_choice(operation, x, out, data.indices[:rows])
 
-    targets = torch.randint(0, cols, (rows,), generator=torch.Generator().manual_seed(2))
+    targets = torch.randint(0, cols, (rows,), generator=torch.Generator().manual_seed(2)).to(x.device)
 
     def loss():
         aten._log_softmax.out(x, 1, False, out=y)
@@ -102,7 +102,7 @@ def prepare(data, operation, rows, cols):
         return loss
     if operation == "cross_entropy_backward":
         loss()
-        one = torch.ones((), dtype=dtype)
+        one = torch.ones((), dtype=dtype, device=x.device)
 
         def gradient():
             aten.nll_loss_backward.grad_input(one, y, targets, None, MEAN, IGNORE, data.weight, grad_input=out)

@@ -1,9 +1,11 @@
 // smx_bench_cuda: the CUDA backend, its peer that has a C API, and the memory itself, in one process on the same data.
 //     smx_bench_cuda --out FILE.json [--quick | --tiny] [--filter REGEX] [--seconds N] [--repetitions N] [--no-peers]
 //     smx_bench_cuda [--quick | --tiny] [--filter REGEX] --list_cases
+//     smx_bench_cuda [--quick | --tiny] [--filter REGEX] --once
 // Names are operation/type/ROWSxCOLS/contestant (OUTERxCOLSxINNER where rows lie along an inner axis), and ceiling/PASS/BYTES for the
 // memory. In every round each problem has its turn, and all contestants take turns sample by sample; further rounds follow while they
-// are expected to end within the seconds. --tiny is for machines without a GPU, on the emulator: times mean nothing there.
+// are expected to end within the seconds; the first ends after twice as many, wherever it is. --once makes every call of smx once, for
+// profilers. --tiny is for machines without a GPU, on the emulator: times mean nothing there.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -28,7 +30,7 @@ struct options {
     std::string out;
     double seconds = 100;
     int repetitions = 5;
-    bool list = false, peers = true;
+    bool list = false, once = false, peers = true;
 };
 
 struct contestant {
@@ -67,9 +69,14 @@ class measurement {
         check(smxSetStream(handle, on));
         out.context("cudnn", peer ? peer->note() : "left out");
     }
-    void round() {
+    // How many problems were not reached, because `late` said to stop.
+    size_t round(const std::function<bool()> &late) {
         passes_of_round.clear();
-        for (const problem &p : problems) measure(p);
+        for (size_t i = 0; i < problems.size(); i++) {
+            if (late()) return problems.size() - i;
+            measure(problems[i]);
+        }
+        return 0;
     }
 
   private:
@@ -187,6 +194,17 @@ static std::vector<problem> chosen(const options &wish) {
     return some;
 }
 
+static int call_once(const std::vector<problem> &problems) {
+    smx_handle handle(SMX_BACKEND_CUDA);
+    for (const problem &p : problems) {
+        device_data data({p}, 256);
+        data.prepare(p, handle);
+        smx_call_of(p, handle, data.slot(0))();
+        check(smxSynchronize(handle));
+    }
+    return 0;
+}
+
 // With the plans, where there is a device.
 static int print(const std::vector<problem> &problems) {
     smxHandle_t handle = nullptr;
@@ -200,6 +218,7 @@ static int run(const options &wish) {
     const std::vector<problem> problems = chosen(wish);
     if (wish.list) return print(problems);
     if (problems.empty()) throw std::runtime_error("no case is called like that");
+    if (wish.once) return call_once(problems);
     const auto begin = std::chrono::steady_clock::now();
     results out(wish.out);
     int64_t cache = describe_device(out);
@@ -209,7 +228,8 @@ static int run(const options &wish) {
     double round = 0;
     do {
         const double before = seconds_since(begin);
-        all.round();
+        const size_t left = all.round([&] { return seconds_since(begin) > 2 * wish.seconds; });
+        if (left > 0) out.context("cases_not_reached", static_cast<int64_t>(left));
         round = seconds_since(begin) - before;
         std::fprintf(stderr, "smx_bench_cuda: round %d took %.1f s\n", ++rounds, round);
     } while (seconds_since(begin) + round < wish.seconds);
@@ -231,6 +251,8 @@ static options take_options(int argc, char **argv) {
             wish.wanted = scope::tiny;
         else if (name == "--list_cases")
             wish.list = true;
+        else if (name == "--once")
+            wish.once = true;
         else if (name == "--no-peers")
             wish.peers = false;
         else if (name == "--out")
@@ -244,7 +266,7 @@ static options take_options(int argc, char **argv) {
         else
             throw std::runtime_error("there is no option " + name);
     }
-    if (wish.out.empty() && !wish.list) throw std::runtime_error("--out FILE.json is missing");
+    if (wish.out.empty() && !wish.list && !wish.once) throw std::runtime_error("--out FILE.json is missing");
     return wish;
 }
 

@@ -7,7 +7,8 @@
 Rows of the memory itself have the operation "ceiling" and their pass as contestant; the load is the system's average before
 anything was measured. Those of a GPU have no threads and a machine with the key "gpu"; their rows also have "inner" (1 where the elements
 of a row are neighbours), the plan of smx's calls, what the model predicts ("predicted_us"), and the process that they were measured in,
-where it is not that of smx_bench_cuda: smx takes part there too, as the contestant smx-PROCESS.
+where it is not that of smx_bench_cuda: smx takes part there too, as the contestant smx-PROCESS. "checks" are lines about tests and
+sanitizers.
 """
 import datetime
 import json
@@ -27,7 +28,7 @@ NUMBERS = ("bytes", "reads", "writes", "rows", "cols", "inner")
 TEXTS = ("plan",)
 
 
-def merge(files, threads, commit, load, resources=None):
+def merge(files, threads, commit, load, resources=None, checks=()):
     """Of the JSON files of all rounds: every repetition of every round counts the same."""
     times, facts, peers, failures, caches, gpu = {}, {}, {}, {}, [], None
     for file in files:
@@ -36,6 +37,8 @@ def merge(files, threads, commit, load, resources=None):
         context = content["context"]
         caches = context.get("caches", caches)
         gpu = context if "multiprocessors" in context else gpu
+        if "cases_not_reached" in context:
+            failures["cases/of/the/first round"] = f"{context['cases_not_reached']} were not reached in time"
         peers.update((peer, context[peer]) for peer in PEERS if peer in context)
         for entry in content["benchmarks"]:
             if entry.get("run_type") != "iteration":
@@ -51,6 +54,7 @@ def merge(files, threads, commit, load, resources=None):
     rows = [{"name": name, **parts(name), **facts[name], **summary(times[name])} for name in times]
     merged = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": commit, "threads": threads,
               "load": load, "machine": gpu_machine(gpu) if gpu else machine(caches), "peers": peers, "failures": list_of_failures(failures),
+              "checks": checks,
               "rows": rows}
     if gpu:
         for row in rows:
@@ -100,7 +104,7 @@ def machine(caches):
 
 
 def gpu_machine(context):
-    left_out = {*PEERS, "rounds", "process"}
+    left_out = {*PEERS, "rounds", "process", "cases_not_reached"}
     return {**{key: value for key, value in context.items() if key not in left_out},
             "system": f"{os.uname().sysname} {os.uname().release}"}
 

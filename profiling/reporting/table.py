@@ -18,7 +18,7 @@ def best_peer(measurements, row):
     one with bf16, which moves as many bytes."""
     for dtype in (row["dtype"], "bf16") if row["dtype"] == "fp16" else (row["dtype"],):
         here = [p for p in measurements["rows"] if p["operation"] != CEILING and p["dtype"] == dtype and same_case(p, row)]
-        beside = {p["process"]: p for p in here if p["contestant"] == f"smx-{p.get('process')}"}
+        beside = {p["process"]: p for p in measurements["rows"] if p["operation"] != CEILING and p["dtype"] == row["dtype"] and same_case(p, row) and p["contestant"] == f"smx-{p.get('process')}"}
         peers = [(p["median_us"] / beside.get(p.get("process"), row)["median_us"], p) for p in here if not p["contestant"].startswith("smx")]
         if peers:
             ratio, peer = min(peers, key=lambda pair: pair[0])
@@ -94,7 +94,8 @@ def as_markdown(header, table):
 
 def notes_of(measurements, table):
     machine, on_gpu = measurements["machine"], "gpu" in measurements["machine"]
-    notes = [f"{peer}: {note}" for peer, note in sorted(measurements["peers"].items())]
+    notes = [f"checks: {check}" for check in measurements.get("checks", ())]
+    notes += [f"{peer}: {note}" for peer, note in sorted(measurements["peers"].items())]
     expected = [peer for peer in PEERS if peer != "onednn"] if on_gpu else ["onednn", "torch"]
     notes += [f"{peer}: not here, no peer" for peer in expected if peer not in measurements["peers"]]
     notes += [f"failed: {failure}" for failure in measurements["failures"]]
@@ -112,7 +113,9 @@ def notes_of(measurements, table):
 def head_of(measurements):
     machine = measurements["machine"]
     if "gpu" in machine:
-        where = (f"{machine['gpu']}, compute capability {machine['compute_capability'] / 10:.1f}, {machine['multiprocessors']} multiprocessors, "
+        emulated = machine["gpu"].startswith("emulated")
+        where = "A REHEARSAL ON THE EMULATOR, NOT MEASURED ON A GPU: " if emulated else ""
+        where += (f"{machine['gpu']}, compute capability {machine['compute_capability'] / 10:.1f}, {machine['multiprocessors']} multiprocessors, "
                  f"second-level cache of {machine['l2_bytes'] >> 20} MiB; CUDA: {machine['cuda']}")
     else:
         where = f"{title(measurements)} of {machine['processors']}"
@@ -129,6 +132,8 @@ def document(measurements, render):
     if ratios:
         pieces.append(("Best peer's time / smx's:\n\n" if on_gpu else "") + render(SUMMARY_HEADER, summary_lines(ratios)))
     if on_gpu:
-        pieces.append("% of the ceiling, of 64 MiB and more:\n\n" + render(SUMMARY_HEADER, share_lines(measurements)))
+        shares = share_lines(measurements)
+        if shares:
+            pieces.append("% of the ceiling, of 64 MiB and more:\n\n" + render(SUMMARY_HEADER, shares))
     notes = notes_of(measurements, table)
     return "\n\n".join(pieces + ["\n\n".join(notes) if render is as_markdown else "\n".join(notes)]) + "\n"
