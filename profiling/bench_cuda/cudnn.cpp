@@ -34,7 +34,7 @@ struct cudnn::functions {
     }
     bool load() {
         std::vector<const char *> names = {"libcudnn.so.9", "libcudnn.so.8", "libcudnn.so"};
-        if (const char *given = std::getenv("SMX_CUDNN_LIBRARY")) names.insert(names.begin(), given);
+        if (const char *given = std::getenv("SMX_CUDNN_LIBRARY"); given && *given) names.insert(names.begin(), given);
         for (size_t i = 0; i < names.size() && !library; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
         return library && find(cudnnCreate, "cudnnCreate") && find(cudnnDestroy, "cudnnDestroy") &&
                find(cudnnSetStream, "cudnnSetStream") && find(cudnnGetVersion, "cudnnGetVersion") &&

@@ -103,6 +103,7 @@ void device_data::prepare(const problem &p, smxHandle_t handle) {
                        "cudaMemcpy");
     }
     check(smxSynchronize(handle));
+    check_cuda(cudaDeviceSynchronize(), "filling the slots"); // a copy from ordinary memory may return before it is done
 }
 
 operands device_data::slot(int64_t i) const {

@@ -228,7 +228,15 @@ static int run(const options &wish) {
     double round = 0;
     do {
         const double before = seconds_since(begin);
-        const size_t left = all.round([&] { return seconds_since(begin) > 2 * wish.seconds; });
+        size_t left = 0;
+        try {
+            left = all.round([&] { return seconds_since(begin) > 2 * wish.seconds; });
+        } catch (const std::exception &failure) { // the device may be of no more use: what was measured is kept
+            std::fprintf(stderr, "smx_bench_cuda: %s\n", failure.what());
+            out.context("broke_off", failure.what());
+            out.write();
+            return 1;
+        }
         if (left > 0) out.context("cases_not_reached", static_cast<int64_t>(left));
         round = seconds_since(begin) - before;
         std::fprintf(stderr, "smx_bench_cuda: round %d took %.1f s\n", ++rounds, round);

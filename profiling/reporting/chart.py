@@ -11,10 +11,12 @@ WIDTH, HEIGHT, LEFT, TOP, GAP, BOTTOM = 330, 270, 56, 64, 24, 94  # of a panel; 
 def points(measurements, operation, dtype):
     found, on_gpu = {}, "gpu" in measurements["machine"]
     for row in rows_of(measurements, "smx"):
+        if (row["operation"], row["dtype"]) != (operation, dtype):
+            continue
         if on_gpu and (row["bytes"] < 64 << 20 or row["inner"] > 1):  # few rows have no place on an axis of columns
             continue
         share = share_of_ceiling(measurements, row)
-        if row["operation"] == operation and row["dtype"] == dtype and share is not None:
+        if share is not None:
             found[row["cols"]] = 100 * share
     return sorted(found.items())
 

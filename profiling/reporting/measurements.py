@@ -39,6 +39,8 @@ def merge(files, threads, commit, load, resources=None, checks=()):
         gpu = context if "multiprocessors" in context else gpu
         if "cases_not_reached" in context:
             failures["cases/of/the/first round"] = f"{context['cases_not_reached']} were not reached in time"
+        if "broke_off" in context:
+            failures["the/whole/measurement"] = context["broke_off"]
         peers.update((peer, context[peer]) for peer in PEERS if peer in context)
         for entry in content["benchmarks"]:
             if entry.get("run_type") != "iteration":
@@ -104,7 +106,7 @@ def machine(caches):
 
 
 def gpu_machine(context):
-    left_out = {*PEERS, "rounds", "process", "cases_not_reached"}
+    left_out = {*PEERS, "rounds", "process", "cases_not_reached", "broke_off"}
     return {**{key: value for key, value in context.items() if key not in left_out},
             "system": f"{os.uname().sysname} {os.uname().release}"}
 
