@@ -16,10 +16,9 @@ instruction; sm_70 to sm_120).
 --tsv writes to FILE what a kernel takes of a multiprocessor: registers, stack, loads and stores of local memory (spills), static shared
 memory, the widest global load and store in bytes, 2^x instructions (MUFU.EX2) in the code, those per element where a thread holds all its
 elements at once (row_registers, whose name says how many; merging the row states is counted in), threads of a block, and the occupancy
-that follows from registers, threads and static shared memory, in percent. profiling/resources.tsv is such a file:
+that follows from registers, threads and static shared memory, in percent. profiling/resources.tsv is to be such a file, made within minutes by
 
-    cmake --preset dev -DCMAKE_CUDA_ARCHITECTURES=80-real && cmake --build --preset dev --target smx   # and once more for 90-real
-    kernel_report.py --tsv profiling/resources.tsv build/dev/cubins/*.cubin
+    profiling/kernel_report.py --arch sm_80 --arch sm_90 --include include --include host --tsv profiling/resources.tsv cuda/*.cu
 
 --compare reads such a FILE, prints what has moved since, and fails on kernels that spill more or have lost 16-byte accesses. Kernels that
 are in one of the two only are counted.

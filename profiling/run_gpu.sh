@@ -213,7 +213,7 @@ rehearse_gpu() {
     : >"$log"
     quietly "configuring (preset simt, in build/rehearsal)" cmake --preset simt -B "$folder" -DSMX_PROFILING=ON
     quietly "building the library on the emulator: this takes minutes" cmake --build "$folder" -j "$(nproc)" --target smx_bench_cuda_simt smx
-    quietly "smx_bench_cuda on the emulator" "$folder/profiling/smx_bench_cuda_simt" --tiny --no-peers --filter "$filter" --seconds 1 \
+    quietly "smx_bench_cuda on the emulator" "$folder/profiling/smx_bench_cuda_simt" --tiny --no-peers --filter "$filter" --seconds 20 \
         --out "$folder/measured/smx.json"
     python=$(find_torch)
     if [[ -n $python ]]; then

@@ -29,7 +29,8 @@ PASSES = {"row_shared": 1, "row_passes": 4}  # over memory; how many depends on 
 ELEMENT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 ROW_TYPES = {"fp32": "float", "bf16": "__nv_bfloat16", "fp16": "__half"}
 PROGRAMS = {"softmax_forward": "softmax_program", "log_softmax_forward": "log_softmax_program", "softmax_backward": "softmax_gradient_program",
-            "log_softmax_backward": "log_softmax_gradient_program", "logsumexp": "logsumexp_program"}
+            "log_softmax_backward": "log_softmax_gradient_program", "logsumexp": "loss_program", "cross_entropy_forward": "loss_program",
+            "cross_entropy_backward": "gradient_from_lse_program", "cross_entropy_fused": "loss_gradient_program"}
 PLAN = re.compile(r": (row_\w+), (\d+) threads per row, (\d+) per block, (\d+) elements per thread")
 
 
@@ -51,7 +52,7 @@ def registers_of(resources, row, plan):
     family, per_row, per_block, per_thread = plan
     program, shape = PROGRAMS.get(row["operation"]), f"{family}::shape<{per_row}, {per_block}, {per_thread}>"
     for kernel in resources or ():
-        if program and f"{program}<{ROW_TYPES[row['dtype']]}" in kernel["kernel"] and shape in kernel["kernel"]:
+        if program and f"::{program}<{ROW_TYPES[row['dtype']]}" in kernel["kernel"] and shape in kernel["kernel"]:
             return int(kernel["registers"])
     return 24 + per_thread * (2 if row["reads"] == 2 else 1)
 
