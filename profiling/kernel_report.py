@@ -16,7 +16,8 @@ instruction; sm_70 to sm_120).
 --tsv writes to FILE what a kernel takes of a multiprocessor: registers, stack, loads and stores of local memory (spills), static shared
 memory, the widest global load and store in bytes, 2^x instructions (MUFU.EX2) in the code, those per element where a thread holds all its
 elements at once (row_registers, whose name says how many; merging the row states is counted in), threads of a block, and the occupancy
-that follows from registers, threads and static shared memory, in percent. profiling/resources.tsv is to be such a file, made within minutes by
+that follows from registers, threads and static shared memory, in percent. profiling/resources.tsv is to be such a file of all kernels; this
+makes it, in minutes:
 
     profiling/kernel_report.py --arch sm_80 --arch sm_90 --include include --include host --tsv profiling/resources.tsv cuda/*.cu
 
@@ -45,8 +46,8 @@ MOST_THREADS = 0x05  # in .nv.info.KERNEL: three numbers
 LIMITS = {"sm_75": (1024, 16, 65536, 64 << 10), "sm_80": (2048, 32, 65536, 164 << 10), "sm_86": (1536, 16, 65536, 100 << 10),
           "sm_89": (1536, 24, 65536, 100 << 10), "sm_90": (2048, 32, 65536, 228 << 10), "sm_100": (2048, 32, 65536, 228 << 10),
           "sm_120": (1536, 24, 65536, 100 << 10)}
-RESOURCES = ["arch", "kernel", "registers", "stack", "local", "shared_bytes", "widest_load", "widest_store", "ex2", "ex2_per_element", "threads",
-             "occupancy"]
+RESOURCES = ["arch", "kernel", "registers", "stack", "local", "shared_bytes", "widest_load", "widest_store", "ex2", "ex2_per_element",
+             "threads", "occupancy"]
 COLUMNS = ["arch", "kernel", "registers", "stack", "shared_bytes", "ldg16", "ldg_narrow", "stg16", "stg_narrow", "mufu"]
 
 
@@ -114,7 +115,8 @@ def kernels_of(cubin):
         if ".text." + name not in found or (REGISTER_COUNT, symbol) not in numbers:
             continue
         shared = found.get(".nv.shared." + name, 0)
-        rows.append({**{column: 0 for column in COLUMNS + RESOURCES}, "threads": most_threads(found.get(".nv.info." + name, b"")), **count_operations(found[".text." + name]), "kernel": name,
+        rows.append({**{column: 0 for column in COLUMNS + RESOURCES}, **count_operations(found[".text." + name]), "kernel": name,
+                     "threads": most_threads(found.get(".nv.info." + name, b"")),
                      "registers": numbers[REGISTER_COUNT, symbol], "stack": numbers.get((FRAME_SIZE, symbol), 0),
                      "shared_bytes": shared if isinstance(shared, int) else len(shared)})
     return rows

@@ -21,7 +21,8 @@ note() {
 # sanitizers may need more of, while tests that do not end have failed.
 judge() {
     local said
-    said=$(grep -hE '^checks: |^left out: |ERROR SUMMARY|RACECHECK SUMMARY' "$3" 2>/dev/null | sed 's/^=* *//' | tail -n 3 | paste -sd ';' || true)
+    said=$(grep -hE '^checks: |^left out: |ERROR SUMMARY|RACECHECK SUMMARY' "$3" 2>/dev/null | sed 's/^=* *//' | tail -n 3 |
+        paste -sd ';' || true)
     if [[ $2 -eq 124 && $1 == tests* ]]; then
         note FAILED "$1: not done within its time limit"
         return
@@ -155,7 +156,7 @@ run_counters() {
     if timeout 75 ncu --clock-control none --kernel-name-base demangled --kernel-name regex:row_ --metrics "$metrics" --page raw --csv \
         "$build/profiling/smx_bench_cuda" --once --filter "$profiled" >"$measured/counters.csv" 2>"$measured/counters.err" &&
         "$root/profiling/reporting/counters.py" "$measured/counters.csv" >"$measured/counters.md"; then return; fi
-    note skipped "counters of Nsight Compute: $(cat "$measured/counters.err" "$measured/counters.csv" 2>/dev/null | grep -m 1 -iE 'error|fail' ||
+    note skipped "counters of Nsight Compute: $(cat "$measured"/counters.{err,csv} 2>/dev/null | grep -m 1 -iE 'error|fail' ||
         echo 'not done in time')"
     rm -f "$measured/counters.md" "$measured/counters.csv"
 }
@@ -212,14 +213,16 @@ rehearse_gpu() {
     mkdir -p "$folder/measured"
     : >"$log"
     quietly "configuring (preset simt, in build/rehearsal)" cmake --preset simt -B "$folder" -DSMX_PROFILING=ON
-    quietly "building the library on the emulator: this takes minutes" cmake --build "$folder" -j "$(nproc)" --target smx_bench_cuda_simt smx
+    quietly "building the library on the emulator: this takes minutes" cmake --build "$folder" -j "$(nproc)" \
+        --target smx_bench_cuda_simt smx
     quietly "smx_bench_cuda on the emulator" "$folder/profiling/smx_bench_cuda_simt" --tiny --no-peers --filter "$filter" --seconds 20 \
         --out "$folder/measured/smx.json"
     python=$(find_torch)
     if [[ -n $python ]]; then
         "$folder/profiling/smx_bench_cuda_simt" --tiny --list_cases 2>>"$log" |
             OMP_NUM_THREADS=1 "$python" "$root/profiling/bench_cuda/torch_cuda.py" --device cpu --library "$folder/libsmx.so" \
-                --filter "$filter" --out "$folder/measured/torch.json" >>"$log" 2>&1 || { say "torch_cuda.py failed; $log says how" && exit 1; }
+                --filter "$filter" --out "$folder/measured/torch.json" >>"$log" 2>&1 ||
+            { say "torch_cuda.py failed; $log says how" && exit 1; }
     else say "no Python here has PyTorch: torch_cuda.py is not rehearsed"; fi
     "$root/profiling/report" --print-only --commit rehearsal --load unknown --results "$folder" "$folder"/measured/*.json
     say "a rehearsal: these times are of the emulator and not of a GPU; nothing was written to profiling/results"

@@ -3,9 +3,9 @@
 
     smx_bench_cuda --list_cases | torch_cuda.py --library libsmx.so --out FILE.json [--seconds N] [--repetitions N] [--filter REGEX]
 
-smx is loaded by ctypes and works on PyTorch's stream. All contestants of a case take turns, sample by sample: calls on slots of tensors that
-together exceed twice the second-level cache, captured in a CUDA graph where the contestant allows it, between two events, after the cache
-was emptied by reading something else. Contestants:
+smx is loaded by ctypes and works on PyTorch's stream. All contestants of a case take turns, sample by sample: calls on slots of tensors
+that together exceed twice the second-level cache, captured in a CUDA graph where the contestant allows it, between two events, after the
+cache was emptied by reading something else. Contestants:
   smx-python     smx; the ratios of the others are to it
   torch          eager, into given tensors where PyTorch can; cross-entropy as in bench/torch_peer.py
   torch_compile  torch.compile of the plain formulation, for bf16; it compiles for seconds, so it comes after all others, as time allows
@@ -27,6 +27,12 @@ import sys
 import time
 
 import torch
+
+try:
+    import triton
+    import triton.language as tl
+except ImportError:
+    triton = None
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
 from torch_peer import CHOICES, DTYPES, KEPT_TOKENS, normal, prepare  # noqa: E402
@@ -159,6 +165,11 @@ class Slot:
         self.smx_loss = torch.zeros((), device=device)
         self.loss, self.weight = torch.zeros((), dtype=dtype, device=device), torch.zeros((), dtype=dtype, device=device)
 
+    def copy(self):
+        other = object.__new__(Slot)
+        other.__dict__ = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in self.__dict__.items()}
+        return other
+
 
 def matrix(tensor, case):
     return tensor[:case["rows"] * case["cols"]].view(case["rows"], case["cols"])
@@ -221,31 +232,30 @@ class Compiled:
         return lambda: function(x)
 
 
+if triton is not None:
+    @triton.jit
+    def triton_softmax(out, x, cols, block: tl.constexpr):
+        row = tl.program_id(0).to(tl.int64)
+        offsets = tl.arange(0, block)
+        logits = tl.load(x + row * cols + offsets, mask=offsets < cols, other=-float("inf")).to(tl.float32)
+        numerator = tl.exp(logits - tl.max(logits, axis=0))
+        tl.store(out + row * cols + offsets, numerator / tl.sum(numerator, axis=0), mask=offsets < cols)
+
+
 class Triton:
     """The fused softmax of Triton's tutorial: a row per program, held in one block."""
     name = "triton"
 
     def __init__(self):
-        import triton
-        import triton.language as tl
-        self.triton = triton
-
-        @triton.jit
-        def softmax(out, x, cols, block: tl.constexpr):
-            row = tl.program_id(0).to(tl.int64)
-            offsets = tl.arange(0, block)
-            logits = tl.load(x + row * cols + offsets, mask=offsets < cols, other=-float("inf")).to(tl.float32)
-            numerator = tl.exp(logits - tl.max(logits, axis=0))
-            tl.store(out + row * cols + offsets, numerator / tl.sum(numerator, axis=0), mask=offsets < cols)
-
-        self.softmax = softmax
+        if triton is None:
+            raise ImportError("it is not installed")
 
     def call(self, case, slot):
         if case["operation"] != "softmax_forward" or case["cols"] > 65536:
             raise NotImplementedError("softmax of up to 65536 columns only")
-        block = self.triton.next_power_of_2(case["cols"])
+        block = triton.next_power_of_2(case["cols"])
         warps = 4 if block < 2048 else 8 if block < 16384 else 16
-        return lambda: self.softmax[(case["rows"],)](slot.result, slot.logits, case["cols"], block, num_warps=warps)
+        return lambda: triton_softmax[(case["rows"],)](slot.result, slot.logits, case["cols"], block, num_warps=warps)
 
 
 class Liger:
@@ -339,9 +349,7 @@ class Measurement:
             first = Slot(dtype, case["rows"], case["cols"], self.device.name)
             self.shape, self.slots, self.exceed_cache = key, [first], wanted <= MOST_SLOTS
             while len(self.slots) < min(wanted, MOST_SLOTS):
-                slot = object.__new__(Slot)
-                slot.__dict__ = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in first.__dict__.items()}
-                self.slots.append(slot)
+                self.slots.append(first.copy())
         return self.slots, self.exceed_cache
 
     def ready(self, case, name, calls_of, slots, exceed_cache):
@@ -365,7 +373,8 @@ class Measurement:
             if peer.name == "torch" and series.get("torch") and series["smx-python"]:
                 apart = difference(case, slots[0])
                 if apart is not None and not apart <= TOLERANCE[case["dtype"]]:
-                    self.add(case, "smx-python", error_occurred=True, error_message=f"differs from PyTorch by {apart:.2g} of the largest element")
+                    self.add(case, "smx-python", error_occurred=True,
+                             error_message=f"differs from PyTorch by {apart:.2g} of the largest element")
                     series["smx-python"] = None
         for _ in range(self.options.repetitions):
             for name, calls in series.items():

@@ -13,7 +13,8 @@ import sys
 COLUMNS = [("time us", "gpu__time_duration.sum"), ("DRAM %", "dram__throughput.avg.pct_of_peak_sustained_elapsed"),
            ("DRAM MB", "dram__bytes.sum"), ("occupancy %", "sm__warps_active.avg.pct_of_peak_sustained_active"),
            ("registers", "launch__registers_per_thread"), ("blocks", "launch__grid_size"), ("threads", "launch__block_size")]
-SCALES = {"nsecond": 1e-3, "ns": 1e-3, "usecond": 1, "us": 1, "msecond": 1e3, "ms": 1e3, "byte": 1e-6, "Kbyte": 1e-3, "Mbyte": 1, "Gbyte": 1e3}
+SCALES = {"nsecond": 1e-3, "ns": 1e-3, "usecond": 1, "us": 1, "msecond": 1e3, "ms": 1e3, "byte": 1e-6, "Kbyte": 1e-3, "Mbyte": 1,
+          "Gbyte": 1e3}
 STALL = re.compile(r"issue_stalled_(\w+?)_per_(?:issue_active|warp_active)")
 SHOWN_STALLS = 3
 
@@ -44,7 +45,7 @@ def short(kernel):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    with open(sys.argv[1], encoding="utf-8") as opened:  # what ncu and the program say on the same stream is before the table, or begins with ==
+    with open(sys.argv[1], encoding="utf-8") as opened:  # ncu and the program may have said other things on the same stream
         lines = [line for line in opened if line.startswith('"')]
     rows = list(csv.DictReader(lines))
     if len(rows) < 2:
@@ -53,7 +54,8 @@ def main():
     print("| kernel | " + " | ".join(title for title, _ in COLUMNS) + " | waited for |")
     print("| :-- |" + " --: |" * len(COLUMNS) + " :-- |")
     for row in rows:
-        print("| " + " | ".join([short(row["Kernel Name"])] + [cell(row, units, metric) for _, metric in COLUMNS] + [stalls(row) or "-"]) + " |")
+        cells = [short(row["Kernel Name"]), *(cell(row, units, metric) for _, metric in COLUMNS), stalls(row) or "-"]
+        print("| " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

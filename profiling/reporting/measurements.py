@@ -50,7 +50,8 @@ def merge(files, threads, commit, load, resources=None, checks=()):
                 failures[name] = entry["error_message"]
                 continue
             times.setdefault(name, []).append(entry["real_time"] * MICROSECONDS[entry["time_unit"]])
-            facts[name] = {**{key: int(entry[key]) for key in NUMBERS if key in entry}, **{key: entry[key] for key in TEXTS if key in entry}}
+            facts[name] = {key: int(entry[key]) for key in NUMBERS if key in entry}
+            facts[name].update((key, entry[key]) for key in TEXTS if key in entry)
             if "process" in context:
                 facts[name]["process"] = context["process"]
     rows = [{"name": name, **parts(name), **facts[name], **summary(times[name])} for name in times]
@@ -72,7 +73,8 @@ def list_of_failures(failures):
     for name, message in sorted(failures.items()):
         pieces = name.split("/")
         kinds.setdefault((pieces[0], pieces[-1]), []).append(f"{name}: {message}")
-    return [lines[0] + (f" (and {len(lines) - 1} more of {kind[0]} by {kind[1]})" if len(lines) > 1 else "") for kind, lines in sorted(kinds.items())]
+    return [lines[0] + (f" (and {len(lines) - 1} more of {kind[0]} by {kind[1]})" if len(lines) > 1 else "")
+            for kind, lines in sorted(kinds.items())]
 
 
 def parts(name):

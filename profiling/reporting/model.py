@@ -5,11 +5,11 @@
 launches   kernels of a call, in KERNELS below: a loss adds the divisor of the mean before and the sum of the losses after its rows.
 bytes      the least traffic of the operation; rows that pass through the chip (row_stream) and are written are read a second time, from
            the second-level cache as long as all rows in flight together fit into it, and from memory beyond that.
-bandwidth  of the memory for a mix of reads and writes: given, or SHARE of the data sheet's (NOMINAL, or what the driver says). SHARE is what
-           torch.clone reaches on an H100, 3003 of 3350 GB/s (QuACK, AI/hadamard_roofline_analysis.md).
+bandwidth  of the memory: given, or SHARE of the data sheet's (NOMINAL, or what the driver says). SHARE is what torch.clone reaches on an
+           H100, 3003 of 3350 GB/s (QuACK, AI/hadamard_roofline_analysis.md).
 waves      how often the device is filled with blocks: blocks / (multiprocessors * resident blocks), rounded up. Resident blocks follow
-           from threads, registers and shared memory as in the CUDA C++ programming guide, "Compute Capabilities": registers are given to warps
-           in pieces of 256.
+           from threads, registers and shared memory as in the CUDA C++ programming guide, "Compute Capabilities": registers are given to
+           warps in pieces of 256.
 turns      how often a thread waits for its loads: once for each of its pieces of a row, times the passes over the row.
 LATENCY    of a load under way with many others. Little's law: a device keeps bandwidth * LATENCY bytes in flight. LAUNCH and LATENCY are
            assumptions of the right order, to be replaced by what is measured.
@@ -28,7 +28,8 @@ KERNELS = {"cross_entropy_forward": 2, "cross_entropy_backward": 2, "cross_entro
 PASSES = {"row_shared": 1, "row_passes": 4}  # over memory; how many depends on the row, these are typical
 ELEMENT_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 ROW_TYPES = {"fp32": "float", "bf16": "__nv_bfloat16", "fp16": "__half"}
-PROGRAMS = {"softmax_forward": "softmax_program", "log_softmax_forward": "log_softmax_program", "softmax_backward": "softmax_gradient_program",
+PROGRAMS = {"softmax_forward": "softmax_program", "log_softmax_forward": "log_softmax_program",
+            "softmax_backward": "softmax_gradient_program",
             "log_softmax_backward": "log_softmax_gradient_program", "logsumexp": "loss_program", "cross_entropy_forward": "loss_program",
             "cross_entropy_backward": "gradient_from_lse_program", "cross_entropy_fused": "loss_gradient_program"}
 PLAN = re.compile(r": (row_\w+), (\d+) threads per row, (\d+) per block, (\d+) elements per thread")

@@ -18,8 +18,10 @@ def best_peer(measurements, row):
     one with bf16, which moves as many bytes."""
     for dtype in (row["dtype"], "bf16") if row["dtype"] == "fp16" else (row["dtype"],):
         here = [p for p in measurements["rows"] if p["operation"] != CEILING and p["dtype"] == dtype and same_case(p, row)]
-        beside = {p["process"]: p for p in measurements["rows"] if p["operation"] != CEILING and p["dtype"] == row["dtype"] and same_case(p, row) and p["contestant"] == f"smx-{p.get('process')}"}
-        peers = [(p["median_us"] / beside.get(p.get("process"), row)["median_us"], p) for p in here if not p["contestant"].startswith("smx")]
+        beside = {p["process"]: p for p in measurements["rows"] if p["operation"] != CEILING and p["dtype"] == row["dtype"]
+                  and same_case(p, row) and p["contestant"] == f"smx-{p.get('process')}"}
+        peers = [(p["median_us"] / beside.get(p.get("process"), row)["median_us"], p) for p in here
+                 if not p["contestant"].startswith("smx")]
         if peers:
             ratio, peer = min(peers, key=lambda pair: pair[0])
             return peer, ratio, dtype != row["dtype"]
@@ -78,7 +80,8 @@ def ceiling_lines(measurements):
     passes = sorted((r for r in measurements["rows"] if r["operation"] == CEILING),
                     key=lambda r: (r["writes"], r["reads"], r["contestant"], r["bytes"]))
     sizes = len({r["bytes"] for r in passes if r["contestant"] == passes[0]["contestant"]})
-    return [[r["contestant"] + (f" {r['bytes']} bytes" if sizes > 1 else ""), f"{r['median_us']:.1f}", f"{gigabytes_per_second(r):.2f}"] for r in passes]
+    return [[r["contestant"] + (f" {r['bytes']} bytes" if sizes > 1 else ""), f"{r['median_us']:.1f}", f"{gigabytes_per_second(r):.2f}"]
+            for r in passes]
 
 
 def as_text(header, table):
@@ -101,8 +104,8 @@ def notes_of(measurements, table):
     notes += [f"failed: {failure}" for failure in measurements["failures"]]
     note = "ratio: the best peer's time / smx's, above 1 where smx is faster; GB/s: of the least traffic"
     if on_gpu:
-        notes += [note + "; smx's time is that of the peer's own process; % ceiling: beside the fastest pass over the memory with the same mix of "
-                  "reads and writes and about as many bytes; no data are in the second-level cache when a call begins"]
+        notes += [note + "; smx's time is that of the peer's own process; % ceiling: beside the fastest pass over the memory with the same "
+                  "mix of reads and writes and about as many bytes; no data are in the second-level cache when a call begins"]
     else:
         notes += [note + f"; '-' as share of the ceiling: fits into the last cache ({machine['last_cache_bytes'] >> 20} MiB)"]
     if any(line[6].endswith(" bf16") for line in table):
@@ -115,8 +118,9 @@ def head_of(measurements):
     if "gpu" in machine:
         emulated = machine["gpu"].startswith("emulated")
         where = "A REHEARSAL ON THE EMULATOR, NOT MEASURED ON A GPU: " if emulated else ""
-        where += (f"{machine['gpu']}, compute capability {machine['compute_capability'] / 10:.1f}, {machine['multiprocessors']} multiprocessors, "
-                 f"second-level cache of {machine['l2_bytes'] >> 20} MiB; CUDA: {machine['cuda']}")
+        where += (f"{machine['gpu']}, compute capability {machine['compute_capability'] / 10:.1f}, "
+                  f"{machine['multiprocessors']} multiprocessors, second-level cache of {machine['l2_bytes'] >> 20} MiB; "
+                  f"CUDA: {machine['cuda']}")
     else:
         where = f"{title(measurements)} of {machine['processors']}"
     return (f"{where}; {machine['system']}; commit {measurements['commit']}; {measurements['date']}; "
