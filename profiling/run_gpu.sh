@@ -163,7 +163,11 @@ run_counters() {
 
 write_report() {
     local options=() file load=unknown commit
-    [[ -e $measured/smx.json ]] || return 0
+    if [[ ! -e $measured/smx.json ]]; then
+        say "no times: nothing is written to profiling/results; what there is lies in $measured"
+        [[ ! -e $measured/counters.md ]] || cat "$measured/counters.md"
+        return
+    fi
     [[ ! -r /proc/loadavg ]] || load=$(cat "$measured/load")
     commit=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
     for file in "$measured"/*.log "$measured"/counters.*; do
