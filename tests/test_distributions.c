@@ -111,14 +111,14 @@ static const experiment experiments[] = {
     {"geometric", SMX_OP_SAMPLE, GEOMETRIC, 40, 1, 1, 0, 1, 0},
     {"peaked", SMX_OP_MULTINOMIAL, PEAKED, 2000, 1, 1, 0, 1, 0},
     {"peaked, sampled with all filters", SMX_OP_SAMPLE, PEAKED, 2000, 50, 0.8f, 300, 0.9f, 1e-3f},
-    {"top-k", SMX_OP_SAMPLE, PEAKED, 60, 5, 1, 20, 1, 0},
-    {"top-p", SMX_OP_SAMPLE, PEAKED, 60, 5, 1, 0, 0.8f, 0},
-    {"min-p", SMX_OP_SAMPLE, PEAKED, 60, 5, 1, 0, 1, 0.05f},
-    {"temperature 0.5", SMX_OP_SAMPLE, GEOMETRIC, 30, 5, 0.5f, 0, 1, 0},
+    {"top-k", SMX_OP_SAMPLE, PEAKED, 60, 1, 1, 20, 1, 0},
+    {"top-p", SMX_OP_SAMPLE, PEAKED, 60, 1, 1, 0, 0.8f, 0},
+    {"min-p", SMX_OP_SAMPLE, PEAKED, 60, 1, 1, 0, 1, 0.05f},
+    {"temperature 0.5", SMX_OP_SAMPLE, GEOMETRIC, 30, 1, 0.5f, 0, 1, 0},
     {"temperature 2", SMX_OP_SAMPLE, GEOMETRIC, 30, 5, 2, 0, 1, 0},
     {"temperature 2, multinomial", SMX_OP_MULTINOMIAL, GEOMETRIC, 30, 1, 2, 0, 1, 0},
     {"impossible tokens", SMX_OP_SAMPLE, SOME_IMPOSSIBLE, 50, 5, 1, 0, 1, 0},
-    {"impossible tokens and all filters", SMX_OP_SAMPLE, SOME_IMPOSSIBLE, 50, 5, 1.5f, 25, 0.95f, 0.02f},
+    {"impossible tokens and all filters", SMX_OP_SAMPLE, SOME_IMPOSSIBLE, 50, 1, 1.5f, 25, 0.95f, 0.02f},
 };
 enum { EXPERIMENTS = sizeof experiments / sizeof experiments[0] };
 
