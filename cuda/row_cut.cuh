@@ -115,6 +115,7 @@ template <class T> struct cut_candidates {
     __device__ __forceinline__ key_bounds<key_type> narrow(row_threads &threads, const key_digits<T> &digits, int digit) {
         const bool lists = listed < 0;
         const unsigned room = static_cast<unsigned>(threads.entries() * (sizeof(uint64_t) / sizeof(key_type)));
+        threads.sync(); // everybody has seen what was counted before
         if (lists && threads.leads()) threads.counter() = 0;
         threads.sync();
         key_bounds<key_type> found = {static_cast<key_type>(~key_type(0)), 0};

@@ -455,20 +455,25 @@ SMX_API smxStatus_t smxNllLossForwardHost(smxHandle_t handle, const smxHostOptio
  *
  * How a token is drawn is specified to the bit, so that every backend, machine and version draws the same one, wherever its row lies in
  * the batch. Of a row with largest logit m at temperature T:
- *   exponent   E_j = trunc((x_j - m) * f), at least -63 * 2^24, with f = log2(e) * 2^24 / T; dividend, quotient, difference and product
- *              each rounded to fp32 (fp64 for fp64 logits), f at most the largest finite number. 2^(E_j / 2^24) = exp((x_j - m) / T).
- *   weight     w_j = floor(2^40 * 2^(E_j / 2^24)), where 2^r of the fraction r in [0, 1) is 1 + r * (C1 + r * (C2 + r * (C3 + r * (C4 +
- *              r * C5)))) in fp32 with fused multiply-adds, relative error 1.5e-7; C1 to C5 are 0x1.62e4bap-1, 0x1.ebdb56p-3,
- *              0x1.c91cf0p-5, 0x1.277820p-7, 0x1.e975c2p-10. Weights are integers, so their sums do not depend on any order. A token
- *              less probable than 2^-40 times the most probable one has weight 0. In rows of more than 2^22 columns the largest weight
- *              is 2^40 * 2^22 / cols, with cols rounded up to a power of two.
- *   filters    in this order: top-k keeps the k largest logits (of equal ones the first); top-p of these the tokens j with
- *              sum w_i < topP * W, the sum over all kept i with x_i > x_j, W over all kept, so that equal logits stay or go together;
- *              min-p the weights of at least minP times the largest one.
- *   draw       the kept token j with sum_{i < j} w_i <= floor(u * sum_i w_i / 2^64) < sum_{i <= j} w_i over kept tokens in the order of
- *              their columns, u being 64 random bits. So a token of weight 0 is never drawn.
- *   bits       u = the first two 32-bit words, low word first, of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
- *              3", 2011) with the seed as key and (row key, offset) as counter, low words first. The row key is the row's number.
+ *
+ * Exponents: E_j = trunc((x_j - m) * f), at least -63 * 2^24, with f = log2(e) * 2^24 / T; dividend, quotient, difference and product are
+ * each rounded to fp32 (fp64 for fp64 logits), f is at most the largest finite number. 2^(E_j / 2^24) is exp((x_j - m) / T).
+ *
+ * Weights: w_j = floor(2^40 * 2^(E_j / 2^24)), where 2^r of the fraction r in [0, 1) is
+ * 1 + r * (C1 + r * (C2 + r * (C3 + r * (C4 + r * C5)))) in fp32 with fused multiply-adds, relative error 1.5e-7; C1 to C5 are
+ * 0x1.62e4bap-1, 0x1.ebdb56p-3, 0x1.c91cf0p-5, 0x1.277820p-7, 0x1.e975c2p-10. Weights are integers, so their sums do not depend on any
+ * order. A token less probable than 2^-40 times the most probable one has weight 0. In rows of more than 2^22 columns the largest weight
+ * is 2^40 * 2^22 / cols, with cols rounded up to a power of two.
+ *
+ * Filters, in this order: top-k keeps the k largest logits (of equal ones the first); top-p of these the tokens j with
+ * sum w_i < topP * W, the sum over all kept i with x_i > x_j, W over all kept, so that equal logits stay or go together; min-p the weights
+ * of at least minP times the largest one.
+ *
+ * Draw: the kept token j with sum_{i < j} w_i <= floor(u * W / 2^64) < sum_{i <= j} w_i, W and the sums over kept tokens in the order of
+ * their columns, u being 64 random bits. So a token of weight 0 is never drawn.
+ *
+ * Random bits: u is the first two 32-bit words, low word first, of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1,
+ * 2, 3", 2011) with the seed as key and (row key, offset) as counter, low words first. The row key is the row's number.
  * ----------------------------------------------------------------------------------------------------------------------------------- */
 
 /* The first column of the largest element of every row. +inf is the largest there can be. */
