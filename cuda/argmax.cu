@@ -87,6 +87,6 @@ smxStatus_t smx_cuda_argmax(const smx_call &call) {
         if (call.plan.row->kernel != SMX_KERNEL_ROW_STRIDED) return launch_choice<T>(call, argmax::kernel<T>, call.rows, rows_of(call));
         const argmax_strided::job<T> job = {operands_of(call), indices_of(call), call.handle->bad_targets};
         const int64_t bundles = argmax_strided::bundles_of<T>(job.rows);
-        return launch(call, argmax_strided::kernel<T>, (bundles + 31) / 32, argmax_strided::threads, job, bundles);
+        return launch(call, argmax_strided::kernel<T>, {(bundles + 31) / 32, argmax_strided::threads}, job, bundles);
     });
 }

@@ -5,6 +5,25 @@
 namespace smx {
 namespace {
 
+__global__ void __launch_bounds__(512) in_clusters() {}
+
+// A part of a device (MIG) may have too few multiprocessors next to each other.
+smxStatus_t find_largest_cluster(const char *call, smxHandle_t handle) {
+    int supported = 0;
+    handle->largest_cluster = 1;
+    SMX_TRY(check(call, "clusters", cudaDeviceGetAttribute(&supported, cudaDevAttrClusterLaunch, handle->device)));
+    if (!supported || handle->compute_capability < 90) return SMX_STATUS_SUCCESS;
+    for (int size = 8; size > 1 && handle->largest_cluster == 1; size /= 2) {
+        const launch_size of_one = {size, 512, 0, size};
+        cudaLaunchAttribute attributes[2] = {};
+        const cudaLaunchConfig_t config = configuration(of_one, handle, attributes);
+        int clusters = 0;
+        SMX_TRY(check(call, "clusters that can be active", cudaOccupancyMaxActiveClusters(&clusters, in_clusters, &config)));
+        if (clusters > 0) handle->largest_cluster = size;
+    }
+    return SMX_STATUS_SUCCESS;
+}
+
 smxStatus_t find_device(const char *call, smxHandle_t handle) {
     int driver = 0, devices = 0;
     SMX_TRY(check(call, "version of the driver", cudaDriverGetVersion(&driver)));
@@ -25,24 +44,38 @@ smxStatus_t find_device(const char *call, smxHandle_t handle) {
     if (handle->compute_capability < 75)
         return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: device %d has compute capability %d.%d, 7.5 is needed", call, handle->device, major,
                         minor);
-    int shared_bytes = 0;
+    int shared_bytes = 0, l2_bytes = 0;
     SMX_TRY(check(call, "shared memory", cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, handle->device)));
+    SMX_TRY(check(call, "second-level cache", cudaDeviceGetAttribute(&l2_bytes, cudaDevAttrL2CacheSize, handle->device)));
+    SMX_TRY(
+        check(call, "multiprocessors", cudaDeviceGetAttribute(&handle->multiprocessors, cudaDevAttrMultiProcessorCount, handle->device)));
+    SMX_TRY(check(call, "threads of a multiprocessor",
+                  cudaDeviceGetAttribute(&handle->multiprocessor_threads, cudaDevAttrMaxThreadsPerMultiProcessor, handle->device)));
+    int kilohertz = 0, bits = 0;
+    SMX_TRY(check(call, "clock of the memory", cudaDeviceGetAttribute(&kilohertz, cudaDevAttrMemoryClockRate, handle->device)));
+    SMX_TRY(check(call, "width of the memory", cudaDeviceGetAttribute(&bits, cudaDevAttrGlobalMemoryBusWidth, handle->device)));
+    handle->bytes_per_us = 2e-3 * kilohertz * bits / 8; // two transfers a clock
     handle->shared_bytes = static_cast<size_t>(shared_bytes);
-    return SMX_STATUS_SUCCESS;
+    handle->l2_bytes = l2_bytes;
+    return find_largest_cluster(call, handle);
 }
 
 const smx_bad_targets no_bad_targets = {0, INT64_MAX};
 
-// Bad-target counters and the ticket of the loss sum lie in one allocation.
+// Bad-target counters, the ticket of the loss sum and what split calls keep lie in one allocation.
 struct device_state {
     smx_bad_targets bad_targets;
     unsigned ticket;
+    alignas(16) char left_over[SMX_LEFT_OVER_BYTES];
 };
 
 smxStatus_t open_counters(const char *call, smxHandle_t handle) {
     void *state = nullptr;
     SMX_TRY(allocate(call, handle, &state, sizeof(device_state)));
-    const device_state initial = {no_bad_targets, 0};
+    const struct {
+        smx_bad_targets bad_targets;
+        unsigned ticket;
+    } initial = {no_bad_targets, 0};
     // A copy from pageable memory may return before it has arrived, and later streams do not wait for it.
     const cudaError_t copied = cudaMemcpy(state, &initial, sizeof initial, cudaMemcpyHostToDevice);
     const smxStatus_t status =
@@ -57,6 +90,7 @@ smxStatus_t open_counters(const char *call, smxHandle_t handle) {
     handle->order = order;
     handle->bad_targets = &static_cast<device_state *>(state)->bad_targets;
     handle->ticket = &static_cast<device_state *>(state)->ticket;
+    handle->left_over = static_cast<device_state *>(state)->left_over;
     return SMX_STATUS_SUCCESS;
 }
 

@@ -57,7 +57,7 @@ template <class T, class Job> smxStatus_t launch_choice(const smx_call &call, vo
     const smx_plan_row &plan = *call.plan.row;
     const int64_t places = plan.threads_per_block / plan.threads_per_row;
     const int64_t bytes = plan.kernel == SMX_KERNEL_ROW_SHARED ? places * bytes_of_copy<T>(call.cols) : 0;
-    return launch_with_shared(call, kernel, (items + places - 1) / places, plan.threads_per_block, static_cast<size_t>(bytes), job);
+    return launch(call, kernel, {(items + places - 1) / places, plan.threads_per_block, static_cast<size_t>(bytes)}, job);
 }
 
 // The largest element and the first column that has it. A row with a NaN has the column -2 of infinity, one of nothing but -inf -1.

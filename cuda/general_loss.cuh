@@ -30,6 +30,18 @@ template <class R> struct loss_sums {
         const R reference = reference_of(all.max);
         return {all, weight + other.weight, distances_from(reference) + other.distances_from(reference)};
     }
+    template <int n> __device__ static loss_sums of_parts(const loss_sums (&parts)[n], R factor) {
+        row_state<R> states[n];
+#pragma unroll
+        for (int i = 0; i < n; i++) states[i] = parts[i].state;
+        loss_sums all = {row_state<R>::of_parts(states, factor), R(0), R(0)};
+#pragma unroll
+        for (int i = 0; i < n; i++) {
+            all.weight += parts[i].weight;
+            all.distances += parts[i].distances_from(reference_of(all.state.max));
+        }
+        return all;
+    }
     template <int n> __device__ void add(const R (&u)[n], const R (&a)[n], R factor) {
         const R before = state.max;
         state.add(u, factor);
@@ -105,7 +117,7 @@ template <class T, bool gradient> struct general_loss_program {
     // The same values for every row.
     __device__ operand weights_operand() const {
         constexpr smxDataType_t type = sizeof(real) == sizeof(double) ? SMX_R_64F : SMX_R_32F;
-        return {const_cast<real *>(weights.data), 0, 1, 0, type, nullptr};
+        return {const_cast<real *>(weights.data), 0, 1, 0, type, false, nullptr};
     }
 
     template <int n> __device__ __forceinline__ void accumulate(reduction &r, const real (&u)[n], const real (&a)[n]) const {

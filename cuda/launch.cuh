@@ -20,22 +20,43 @@ template <class Kernel> smxStatus_t allow_shared_memory(const smx_call &call, Ke
     return check(call.name, "size of shared memory", cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, most));
 }
 
-// blocks: as many as there is work for; kernels make further turns where the grid has to be smaller. shared_bytes: dynamic ones.
-template <class... Parameters, class... Arguments>
-smxStatus_t launch_with_shared(const smx_call &call, void (*kernel)(Parameters...), int64_t blocks, int threads, size_t shared_bytes,
-                               const Arguments &...arguments) {
-    SMX_TRY(allow_shared_memory(call, kernel, shared_bytes));
+struct launch_size {
+    int64_t blocks; // as many as there is work for; kernels make further turns where the grid has to be smaller
+    int threads;
+    size_t shared_bytes = 0;         // dynamic ones
+    int cluster = 1;                 // blocks that share their shared memory
+    bool may_overlap_before = false; // may start before the kernel in front of it has ended, for which it waits itself (ptx.cuh)
+};
+
+// attributes: room for two
+inline cudaLaunchConfig_t configuration(const launch_size &size, smxHandle_t handle, cudaLaunchAttribute *attributes) {
     cudaLaunchConfig_t config = {};
-    config.dynamicSmemBytes = shared_bytes;
-    config.gridDim = dim3(static_cast<unsigned>(blocks < INT32_MAX ? blocks : INT32_MAX));
-    config.blockDim = dim3(static_cast<unsigned>(threads));
-    config.stream = call.handle->stream;
-    return check(call.name, "kernel launch", cudaLaunchKernelEx(&config, kernel, arguments...));
+    const int64_t most = INT32_MAX / size.cluster * size.cluster;
+    config.dynamicSmemBytes = size.shared_bytes;
+    config.gridDim = dim3(static_cast<unsigned>(size.blocks < most ? size.blocks : most));
+    config.blockDim = dim3(static_cast<unsigned>(size.threads));
+    config.stream = handle->stream;
+    config.attrs = attributes;
+    if (size.cluster > 1) {
+        cudaLaunchAttribute &cluster = attributes[config.numAttrs++];
+        cluster.id = cudaLaunchAttributeClusterDimension;
+        cluster.val.clusterDim.x = static_cast<unsigned>(size.cluster);
+        cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
+    }
+    if (size.may_overlap_before && handle->compute_capability >= 90) {
+        cudaLaunchAttribute &overlap = attributes[config.numAttrs++];
+        overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        overlap.val.programmaticStreamSerializationAllowed = 1;
+    }
+    return config;
 }
 
 template <class... Parameters, class... Arguments>
-smxStatus_t launch(const smx_call &call, void (*kernel)(Parameters...), int64_t blocks, int threads, const Arguments &...arguments) {
-    return launch_with_shared(call, kernel, blocks, threads, 0, arguments...);
+smxStatus_t launch(const smx_call &call, void (*kernel)(Parameters...), const launch_size &size, const Arguments &...arguments) {
+    SMX_TRY(allow_shared_memory(call, kernel, size.shared_bytes));
+    cudaLaunchAttribute attributes[2] = {};
+    const cudaLaunchConfig_t config = configuration(size, call.handle, attributes);
+    return check(call.name, "kernel launch", cudaLaunchKernelEx(&config, kernel, arguments...));
 }
 
 inline smxStatus_t no_such_kernel(const smx_call &call) {

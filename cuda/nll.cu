@@ -72,7 +72,7 @@ smxStatus_t smx_cuda_nll_losses(const smx_call &call) {
         const row_pick::job<T> job = {
             operands_of(call), targets_of(call), {static_cast<const R *>(call.class_weights)}, yield_of<R>(call), call.handle->bad_targets};
         const int64_t blocks = (call.rows + row_pick::per_block - 1) / row_pick::per_block;
-        return launch(call, row_pick::kernel<T>, blocks, row_pick::per_block, job);
+        return launch(call, row_pick::kernel<T>, {blocks, row_pick::per_block}, job);
     });
 }
 

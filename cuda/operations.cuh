@@ -34,7 +34,9 @@ extern const smx_transfer smx_cuda_transfer; // transfer.cu
 
 namespace smx {
 
-inline operand operand_of(const smx_operand &o) { return {o.data, o.layout.outerStride, o.layout.colStride, 1, o.layout.type, o.offsets}; }
+inline operand operand_of(const smx_operand &o) {
+    return {o.data, o.layout.outerStride, o.layout.colStride, 1, o.layout.type, false, o.offsets};
+}
 
 // Rows side by side may also be given as an outer dimension of stride 1.
 inline bool lie_side_by_side(const row_operands &rows) {
@@ -44,7 +46,8 @@ inline bool lie_side_by_side(const row_operands &rows) {
 
 inline row_operands operands_of(const smx_call &call) {
     row_operands rows = {operand_of(call.in), operand_of(call.second), operand_of(call.out), call.rows,
-                         call.cols,           call.in.layout.inner,    call.in.offsets};
+                         call.cols,           call.in.layout.inner,    call.in.offsets,      call.plan.slice};
+    rows.out.passing = smx_bytes_written(&call) > call.handle->l2_bytes / 2;
     if (call.strided && lie_side_by_side(rows)) {
         rows.inner = rows.rows;
         rows.in.outer_stride = rows.second.outer_stride = rows.out.outer_stride = 0;
@@ -75,8 +78,10 @@ template <class P, class F> smxStatus_t with_mapping_shape(const smx_call &call,
 
 // ---- launches ----
 
-template <class P, class Shape> smxStatus_t launch_one(const smx_call &call, Shape, const P &program) {
-    return launch(call, row_kernel<P, Shape>, Shape::blocks(program), Shape::threads, program);
+template <class P, class Shape> smxStatus_t launch_one(const smx_call &call, Shape shape, const P &program) {
+    if constexpr (row_stream::is_shape<Shape>)
+        if (call.plan.split) return row_stream::launch_split(call, shape, program);
+    return launch(call, row_kernel<P, Shape>, {shape.blocks(program), shape.threads, 0, shape.cluster}, program);
 }
 
 template <class P> smxStatus_t run_in_family(const smx_call &call, const P &program) {

@@ -18,9 +18,30 @@ __device__ __forceinline__ uint4 load_16_bytes(const void *from) {
 #endif
 }
 
-__device__ __forceinline__ void store_16_bytes(void *to, uint4 v) {
+// How long what is stored should stay in the second-level cache. passing: more is written than it holds, so whoever reads it will not
+// find it there; then it is the first to be replaced (PTX ISA, createpolicy, from compute capability 8.0 on; before, nothing is said).
+struct store_policy {
+    uint64_t encoded;
+
+    __device__ static store_policy of(bool passing) {
+        store_policy policy = {passing};
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+        if (passing)
+            asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy.encoded));
+        else
+            asm("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(policy.encoded));
+#endif
+        return policy;
+    }
+};
+
+__device__ __forceinline__ void store_16_bytes(void *to, uint4 v, store_policy policy) {
 #ifdef SIMT_HOST
-    __stcs(static_cast<uint4 *>(to), v);
+    policy.encoded ? __stcs(static_cast<uint4 *>(to), v) : __stcg(static_cast<uint4 *>(to), v);
+#elif !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("st.global.L2::cache_hint.v4.u32 [%0], {%1, %2, %3, %4}, %5;" ::"l"(to), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w),
+                 "l"(policy.encoded)
+                 : "memory");
 #else
     asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
 #endif
@@ -36,9 +57,11 @@ __device__ __forceinline__ uint2 load_8_bytes(const void *from) {
 #endif
 }
 
-__device__ __forceinline__ void store_8_bytes(void *to, uint2 v) {
+__device__ __forceinline__ void store_8_bytes(void *to, uint2 v, store_policy policy) {
 #ifdef SIMT_HOST
-    __stcs(static_cast<uint2 *>(to), v);
+    policy.encoded ? __stcs(static_cast<uint2 *>(to), v) : __stcg(static_cast<uint2 *>(to), v);
+#elif !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+    asm volatile("st.global.L2::cache_hint.v2.u32 [%0], {%1, %2}, %3;" ::"l"(to), "r"(v.x), "r"(v.y), "l"(policy.encoded) : "memory");
 #else
     asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(to), "r"(v.x), "r"(v.y) : "memory");
 #endif
@@ -81,6 +104,79 @@ __device__ __forceinline__ float divide_fast(float a, float b) {
     float y;
     asm("div.approx.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
     return y;
+#endif
+}
+
+// ---- clusters: blocks that can read and write each other's shared memory, from compute capability 9.0 on ----
+// Code for older devices is compiled, too, and never launched: a plan row says from which capability on it may be used.
+
+#if defined(SIMT_HOST) || !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+#define SMX_HAS_CLUSTERS 1
+#else
+#define SMX_HAS_CLUSTERS 0
+#endif
+
+// This block's number in its cluster (PTX ISA, %cluster_ctarank).
+__device__ __forceinline__ unsigned cluster_rank() {
+#ifdef SIMT_HOST
+    return simt::cluster_rank();
+#elif SMX_HAS_CLUSTERS
+    unsigned rank;
+    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    return rank;
+#else
+    return 0;
+#endif
+}
+
+// The barrier of all threads of a cluster, in two halves; all lanes of a warp come together (PTX ISA, barrier.cluster). What was written
+// before arriving is seen by whoever has waited.
+__device__ __forceinline__ void arrive_in_cluster() {
+#ifdef SIMT_HOST
+    simt::cluster_arrive();
+#elif SMX_HAS_CLUSTERS
+    asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ void wait_for_cluster() {
+#ifdef SIMT_HOST
+    simt::cluster_wait();
+#elif SMX_HAS_CLUSTERS
+    asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+}
+
+// Where the shared variable of this block lies in block `rank` of the cluster, as a generic address (PTX ISA, mapa).
+template <class T> __device__ __forceinline__ T *shared_of_block(T *mine, unsigned rank) {
+#ifdef SIMT_HOST
+    return static_cast<T *>(simt::cluster_map(mine, rank));
+#elif SMX_HAS_CLUSTERS
+    uint64_t there;
+    asm("mapa.u64 %0, %1, %2;" : "=l"(there) : "l"(reinterpret_cast<uint64_t>(mine)), "r"(rank));
+    return reinterpret_cast<T *>(there);
+#else
+    return mine;
+#endif
+}
+
+// ---- a kernel that may start before the one in front of it has ended (programmatic dependent launch), from 9.0 on ----
+
+// From here on the next kernel of the stream may start, once all blocks have come here (PTX ISA, griddepcontrol.launch_dependents).
+__device__ __forceinline__ void let_next_kernel_start() {
+#ifdef SIMT_HOST
+    cudaTriggerProgrammaticLaunchCompletion();
+#elif SMX_HAS_CLUSTERS
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+// Waits until the kernel in front has ended and its writes are seen (griddepcontrol.wait); at once if it was launched the ordinary way.
+__device__ __forceinline__ void wait_for_kernel_before() {
+#ifdef SIMT_HOST
+    cudaGridDependencySynchronize();
+#elif SMX_HAS_CLUSTERS
+    asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
 

@@ -14,6 +14,7 @@ struct operand {
     void *data;
     int64_t outer_stride, col_stride, inner_stride;
     smxDataType_t type;
+    bool passing;           // written, and too large to be found in the second-level cache later
     const int64_t *offsets; // NULL: the rows are not ragged
 
     template <class S> __device__ S *row(int64_t r) const {
@@ -67,7 +68,7 @@ template <class S, int V, class R> __device__ __forceinline__ void load_vector(c
     for (int j = 0; j < V; j++) to[j] = to_real(p.element[j]);
 }
 
-template <class S, int V, class R> __device__ __forceinline__ void store_vector(S *to, bool aligned, const R *from) {
+template <class S, int V, class R> __device__ __forceinline__ void store_vector(S *to, bool aligned, store_policy policy, const R *from) {
     packed<S, V> p;
 #pragma unroll
     for (int j = 0; j < V; j++) p.element[j] = from_real<S>(from[j]);
@@ -75,13 +76,13 @@ template <class S, int V, class R> __device__ __forceinline__ void store_vector(
         if constexpr (sizeof(S) * V == 8) {
             uint2 w;
             memcpy(&w, p.element, 8);
-            store_8_bytes(to, w);
+            store_8_bytes(to, w, policy);
         } else {
 #pragma unroll
             for (int j = 0; j < V; j += vector_elements<S>) {
                 uint4 w;
                 memcpy(&w, p.element + j, 16);
-                store_16_bytes(to + j, w);
+                store_16_bytes(to + j, w, policy);
             }
         }
     } else {
@@ -142,9 +143,10 @@ template <int V, class Index, int N, int E, int stride> struct row_part {
             using S = typename decltype(tag)::type;
             S *row = o.row<S>(r);
             const bool whole = aligned(row);
+            const store_policy policy = store_policy::of(o.passing);
 #pragma unroll
             for (int i = 0; i < N; i++)
-                if (vector(i) < cut.body) store_vector<S, V>(row + cut.column_of_vector(vector(i)), whole, from + i * V);
+                if (vector(i) < cut.body) store_vector<S, V>(row + cut.column_of_vector(vector(i)), whole, policy, from + i * V);
 #pragma unroll
             for (int e = 0; e < E; e++)
                 if (edge(e) < cut.edges) row[cut.column_of_edge(edge(e))] = from_real<S>(from[N * V + e]);

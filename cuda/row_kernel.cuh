@@ -1,6 +1,7 @@
 // The two kernels of every row program: for one problem, or for many of different sizes. A shape of a family says how rows are held:
 //
 //   threads                    of a block
+//   cluster                    blocks that work together, next to each other in the grid; 1: each for itself
 //   min_blocks<P>              per multiprocessor that the compiler has to leave registers for; 0: its choice
 //   blocks(program)            enough for a turn each
 //   run(program, block, blocks)   what one of so many blocks does

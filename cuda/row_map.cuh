@@ -15,7 +15,7 @@ template <class T, int per_row, int per_thread> __host__ __device__ int64_t chun
 }
 
 template <int per_row, int per_block, int per_thread> struct shape {
-    static constexpr int threads = per_block, groups = per_block / per_row;
+    static constexpr int threads = per_block, cluster = 1, groups = per_block / per_row;
 
     // Left the choice, the compiler was seen to spill.
     template <class P> static constexpr int min_blocks = 2;

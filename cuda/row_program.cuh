@@ -37,8 +37,10 @@ struct row_operands {
     operand in, second, out;
     int64_t rows, cols, inner;
     const int64_t *offsets; // that have the lengths of ragged rows
+    int64_t slice;          // columns of each of the slices that row_stream makes of a row
 
     __device__ int64_t cols_of(int64_t row) const { return cols_of_row(cols, offsets, row); }
+    __device__ int64_t slices_of(int64_t row) const { return cols_of(row) <= slice ? 1 : (cols_of(row) + slice - 1) / slice; }
 
     // Any element of any row, for single reads.
     template <class S> __device__ S *element(const operand &o, int64_t row, int64_t column) const {

@@ -1,5 +1,5 @@
 // Family row_registers: a row stays in the registers of the threads that share it, from its one read to its one write. They are a
-// few lanes of a warp, a warp, or a whole block.
+// few lanes of a warp, a warp, a whole block, or the blocks of a cluster.
 #pragma once
 #include "launch.cuh"
 #include "row_program.cuh"
@@ -8,12 +8,13 @@ namespace smx::row_registers {
 
 // Programs with few_shapes have fewer rows in the plan table.
 constexpr bool is_of_few(int per_row, int per_thread) {
-    return ((per_row == 4 || per_row == 32) && per_thread == 8) || ((per_row == 32 || per_row == 256) && per_thread == 32);
+    return ((per_row == 4 || per_row == 32) && per_thread == 8) || (per_row != 128 && per_row != 512 && per_thread == 32);
 }
 
 template <int per_row, int per_block, int per_thread> struct shape {
-    static_assert(per_row <= 32 || per_row == per_block, "a row has some lanes of a warp or a whole block");
-    static constexpr int threads = per_block, rows_per_block = per_block / per_row, elements = per_thread;
+    static_assert(per_row <= 32 || per_row % per_block == 0, "a row has some lanes of a warp or whole blocks");
+    static constexpr int threads = per_block, elements = per_thread, cluster = per_row > per_block ? per_row / per_block : 1,
+                         rows_per_block = per_row > per_block ? 1 : per_block / per_row;
 
     __host__ __device__ static constexpr bool is(int threads_per_row, int elements_per_thread) {
         return threads_per_row == per_row && elements_per_thread == per_thread;
@@ -22,18 +23,27 @@ template <int per_row, int per_block, int per_thread> struct shape {
     template <class P>
     static constexpr bool compiled = SMX_ROW_FITS_REGISTERS(per_thread, static_cast<int>(sizeof(typename P::real)),
                                                             P::two_numbers ? 2 : 1) &&
-                                     (!P::few_shapes || is_of_few(per_row, per_thread));
+                                     (!P::few_shapes || is_of_few(per_row, per_thread)) &&
+                                     (cluster == 1 || (P::writes && sizeof(typename P::real) == 4));
 
     // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice; where that was seen to spill,
     // 128 registers a thread are allowed, and all of them for fp64.
     template <class P>
-    static constexpr int min_blocks = sizeof(typename P::real) == 8        ? 1
-                                      : per_thread == 32 || P::two_numbers ? 512 / per_block
-                                                                           : 0;
+    static constexpr int min_blocks = sizeof(typename P::real) == 8                       ? 1
+                                      : per_thread == 32 || P::two_numbers || cluster > 1 ? 512 / per_block
+                                                                                          : 0;
 
-    template <class P> static int64_t blocks(const P &program) { return (program.rows.rows + rows_per_block - 1) / rows_per_block; }
+    template <class P> static int64_t blocks(const P &program) {
+        return (program.rows.rows + rows_per_block - 1) / rows_per_block * cluster;
+    }
 
     template <class P> __device__ static void run(const P &program, int64_t block, int64_t blocks) {
+        if constexpr (cluster == 1 || SMX_HAS_CLUSTERS) run_rows(program, block / cluster, blocks / cluster);
+    }
+
+  private:
+    // A team of threads holds rows_per_block rows at a time: a block, or the blocks of a cluster.
+    template <class P> __device__ static void run_rows(const P &program, int64_t team, int64_t teams) {
         using T = typename P::element;
         using R = typename P::real;
         using reduction = typename P::reduction;
@@ -41,11 +51,15 @@ template <int per_row, int per_block, int per_thread> struct shape {
         using lanes_of_row = lanes<(per_row < 32 ? per_row : 32)>;
         using part = row_part<V, int, per_thread / V, edges_per_thread<V, per_row>, per_row>;
 
-        const int thread = static_cast<int>(threadIdx.x) % per_row;
-        const int64_t rows = program.rows.rows, step = blocks * rows_per_block;
+        int thread = static_cast<int>(threadIdx.x) % per_row;
+        if constexpr (cluster > 1) {
+            arrive_in_cluster(); // and waits before it first writes to other blocks
+            thread += static_cast<int>(cluster_rank()) * per_block;
+        }
+        const int64_t rows = program.rows.rows, step = teams * rows_per_block;
         unsigned turn = 0;
         // All threads of a block make the same number of turns, with or without a row of their own.
-        for (int64_t first = block * rows_per_block; first < rows; first += step, turn++) {
+        for (int64_t first = team * rows_per_block; first < rows; first += step, turn++) {
             const int64_t own = first + static_cast<int>(threadIdx.x) / per_row;
             const bool present = own < rows, leader = present && thread == 0;
             const int64_t row = present ? own : rows - 1;
@@ -60,7 +74,12 @@ template <int per_row, int per_block, int per_thread> struct shape {
             if constexpr (warps > 1) {
                 using slots_type = row_slots<reduction, warps>;
                 SHARED_VAR(slots_type, slots);
-                of_row = merge_warps(of_lanes, slots, turn, program.factor());
+                if constexpr (cluster > 1) {
+                    if (turn == 0) wait_for_cluster();
+                    of_row = merge_cluster<cluster>(of_lanes, slots, turn, program.factor());
+                } else {
+                    of_row = merge_warps(of_lanes, slots, turn, program.factor());
+                }
             } else {
                 __syncwarp(); // the leader has read the target's logit before another lane may overwrite it in place
             }
@@ -82,8 +101,9 @@ template <class... S> struct shape_list {};
 // Shapes that a batch can run in one launch, because their blocks are of one size and no row needs more than a warp.
 using warp_shapes = shape_list<shape<1, 256, 8>, shape<2, 256, 8>, shape<4, 256, 8>, shape<8, 256, 8>, shape<16, 256, 8>, shape<32, 256, 8>,
                                shape<32, 256, 16>, shape<32, 256, 32>>;
-using other_shapes = shape_list<shape<32, 128, 64>, shape<128, 128, 32>, shape<128, 128, 64>, shape<256, 256, 32>, shape<256, 256, 64>,
-                                shape<512, 512, 32>, shape<512, 512, 64>>;
+using other_shapes =
+    shape_list<shape<32, 128, 64>, shape<128, 128, 32>, shape<128, 128, 64>, shape<256, 256, 32>, shape<256, 256, 64>, shape<512, 512, 32>,
+               shape<512, 512, 64>, shape<1024, 256, 32>, shape<1024, 256, 64>, shape<4096, 512, 32>, shape<4096, 512, 64>>;
 
 inline bool is_warp_shape(const smx_plan_row &plan) {
     return plan.kernel == SMX_KERNEL_ROW_REGISTERS && plan.threads_per_row <= 32 && plan.threads_per_block == 256;
@@ -124,7 +144,7 @@ template <class P> shaped<P> shaped_of(const smx_call &call, const P &program) {
 
 // most: elements per thread. All blocks get the registers that the widest of these shapes needs.
 template <int most> struct any_warp_shape {
-    static constexpr int threads = 256;
+    static constexpr int threads = 256, cluster = 1;
     template <class P> static constexpr int min_blocks = shape<32, threads, most>::template min_blocks<P>;
 
     template <class P> static int64_t blocks(const shaped<P> &problem) {

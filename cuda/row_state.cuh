@@ -50,6 +50,14 @@ template <class R> struct row_state {
         const R all = larger(max, other.max), reference = reference_of(all);
         return {all, sum_relative_to(reference, factor) + other.sum_relative_to(reference, factor)};
     }
+    template <int n> __device__ static row_state of_parts(const row_state (&parts)[n], R factor) {
+        R all = -infinity<R>(), total = R(0);
+#pragma unroll
+        for (int i = 0; i < n; i++) all = larger(all, parts[i].max);
+#pragma unroll
+        for (int i = 0; i < n; i++) total += parts[i].sum_relative_to(reference_of(all), factor);
+        return {all, total};
+    }
 
     // Adds n elements: their max first, then one rescale of the sum for all of them (the online update).
     template <int n> __device__ void add(const R (&x)[n], R factor) {

@@ -45,6 +45,7 @@ template <int V, int N, int per_row> struct part {
     template <class R> __device__ __forceinline__ void store(const operand &to, const R (&from)[V][N]) const {
         with_type_of<R>(to.type, [&](auto tag) {
             using S = typename decltype(tag)::type;
+            const store_policy policy = store_policy::of(to.passing);
 #pragma unroll
             for (int n = 0; n < N; n++) {
                 if (column(n) >= cols) continue;
@@ -53,7 +54,7 @@ template <int V, int N, int per_row> struct part {
 #pragma unroll
                 for (int lane = 0; lane < V; lane++) v[lane] = from[lane][n];
                 if (whole(to, at)) {
-                    store_vector<S, V>(at, true, v);
+                    store_vector<S, V>(at, true, policy, v);
                 } else {
 #pragma unroll
                     for (int lane = 0; lane < V; lane++)
@@ -120,7 +121,7 @@ __device__ __forceinline__ void merge_groups(Reduction (&mine)[V], R factor) {
 
 // elements: what a thread holds at a time, in words of 4 bytes.
 template <int per_row, int per_block, int elements> struct shape {
-    static constexpr int threads = per_block, groups = per_block / per_row;
+    static constexpr int threads = per_block, cluster = 1, groups = per_block / per_row;
     static_assert(groups <= 32 && 32 % groups == 0, "a warp has a thread of every group at least");
 
     // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice, which was seen to spill.

@@ -13,7 +13,7 @@ extern "C" {
 /* ---- plan: which kernel family holds the rows, and in which sizes (plan.c) ---- */
 
 typedef enum smx_kernel {
-    SMX_KERNEL_ROW_REGISTERS, /* the row stays in registers: a group of lanes, a warp or a block per row */
+    SMX_KERNEL_ROW_REGISTERS, /* the row stays in registers: a group of lanes, a warp, a block or a cluster of blocks per row */
     SMX_KERNEL_ROW_STREAM,    /* a block streams the row with the online update, twice if it writes */
     SMX_KERNEL_ROW_MAP,       /* no reduction: every element is mapped with numbers of its row */
     SMX_KERNEL_ROW_STRIDED,   /* elements of a row lie apart: a thread holds neighbouring rows side by side */
@@ -39,7 +39,17 @@ typedef struct smx_plan_row {
 typedef struct smx_plan {
     const smx_plan_row *row; /* NULL on the CPU */
     int index;               /* of row in the table, -1 on the CPU */
+    int64_t slice, slices;   /* row_stream: columns of a slice of a row, and how many slices the longest row has */
+    bool split;              /* row_stream: a block for every slice, because there are few rows */
 } smx_plan;
+
+/* What a split call keeps in the handle's memory between its two kernels: for every row what it has of its own, for every slice its
+ * reduction, at most so many, and of so many bytes. */
+#define SMX_MOST_SPLIT_ROWS 512
+#define SMX_MOST_SPLIT_SLICES 8192
+#define SMX_LINE_BYTES 64
+#define SMX_SLICE_BYTES 32
+#define SMX_LEFT_OVER_BYTES (SMX_MOST_SPLIT_ROWS * SMX_LINE_BYTES + SMX_MOST_SPLIT_SLICES * SMX_SLICE_BYTES)
 
 int smx_plan_table_size(void);
 const smx_plan_row *smx_plan_table_row(int index);
@@ -147,10 +157,19 @@ size_t smx_drawn_bytes(int64_t cols); /* of the bits that tell which columns of 
 size_t smx_workspace_bytes(smxOp_t op, smxDataType_t type, int64_t rows, int64_t cols); /* at most, whatever the options */
 size_t smx_workspace_of_call(const smx_call *call);                                     /* what this call needs */
 
+int64_t smx_bytes_written(const smx_call *call); /* for its elements; of strided rows without what lies between them */
+
 /* Picks the plan of a call; the message says what does not fit. */
 smxStatus_t smx_plan_call(smx_call *call);
-bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call, int compute_capability);
+bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call); /* of a call with a handle */
 void smx_describe_plan(const smx_call *call, char *text, size_t capacity);
+
+/* What a planned call on a CUDA device should take (prediction.c). */
+typedef struct smx_prediction {
+    int64_t least_bytes, moved_bytes; /* of the elements: every operand once; what the plan moves */
+    double time_us, share;            /* share: of the bandwidth that a copy reaches, by the least bytes; 0 where nothing is known */
+} smx_prediction;
+smx_prediction smx_predict(const smx_call *call);
 
 /* What describes a problem of a batched call to one of its launches, of which there are three at most. */
 #define SMX_BATCH_PROBLEM_BYTES 512
@@ -217,13 +236,18 @@ extern const smx_backend smx_cuda_backend;
 struct smxContext {
     const smx_backend *backend;
     cudaStream_t stream;
-    bool used;              /* has work been enqueued on the stream? */
-    int device;             /* CUDA ordinal */
-    int compute_capability; /* major * 10 + minor; 0 on the CPU */
-    size_t shared_bytes;    /* CUDA: the most shared memory of a block */
-    const void *isa;        /* CPU: the instruction set in use */
-    int threads;            /* CPU: the most that a call uses; 0: as many as OpenMP has */
-    int pinned_plan;        /* index of the only plan row to use, or -1: for tests and measurements */
+    bool used;                  /* has work been enqueued on the stream? */
+    int device;                 /* CUDA ordinal */
+    int compute_capability;     /* major * 10 + minor; 0 on the CPU */
+    size_t shared_bytes;        /* CUDA: the most shared memory of a block */
+    int64_t l2_bytes;           /* CUDA: second-level cache */
+    int multiprocessors;        /* CUDA */
+    int multiprocessor_threads; /* CUDA: the most that one holds */
+    double bytes_per_us;        /* CUDA: of the memory, by its clock and width; 0: unknown */
+    int largest_cluster;        /* CUDA: blocks of 512 threads that the device can run as one cluster, 8 at most; 1: it has no clusters */
+    const void *isa;            /* CPU: the instruction set in use */
+    int threads;                /* CPU: the most that a call uses; 0: as many as OpenMP has */
+    int pinned_plan;            /* index of the only plan row to use, or -1: for tests and measurements */
 
     void *own_workspace, *callers_workspace; /* the caller's is used if there is one */
     size_t own_workspace_bytes, callers_workspace_bytes;
@@ -238,6 +262,7 @@ struct smxContext {
     void *order;                  /* CUDA: the event that orders a new stream behind the old one */
     void *pool;                   /* CUDA: what smxMalloc allocates from, NULL where the device has no pools */
     unsigned *ticket;             /* CUDA: counts the blocks that have finished a reduction; 0 between launches */
+    void *left_over;              /* CUDA: SMX_LEFT_OVER_BYTES */
 };
 
 /* Uses only this row of the plan table (-1: all). NOT_SUPPORTED is returned by calls that it does not accept. */

@@ -17,6 +17,7 @@ enum {
     REDUCING = READING | WRITING | TWO_ROWS,
     CHOOSING = WORK(TOP_K) | WORK(SAMPLE) | WORK(MULTINOMIAL), /* several passes over a row, a few numbers out */
     GENERAL = GENERAL_LOSS | GENERAL_GRADIENT,
+    CLUSTERED = WRITING | (TWO_ROWS & ~GENERAL_LOSS),
     ONE_FORM = REDUCING & ~GENERAL,
     APART = (REDUCING | MAPPING) & ~(WORK(CROSS_ENTROPY_FORWARD) | WORK(CROSS_ENTROPY_FORWARD_BACKWARD)), /* these: GENERAL */
     ANY_COLS = -1
@@ -61,7 +62,12 @@ static const smx_plan_row table[] = {
     {.work = REDUCING, .min_cc = 75, REGISTERS(256, 256, 32)},
     {.work = ONE_FORM, .min_cc = 75, REGISTERS(256, 256, 64)},
     {.work = ONE_FORM, .min_cc = 75, REGISTERS(512, 512, 32)},
+    /* a cluster of blocks per row, two of them at least on every multiprocessor but for the longest rows; before, one block */
+    {.work = CLUSTERED, .min_cc = 90, REGISTERS(1024, 256, 32)},
     {.work = ONE_FORM, .min_cc = 75, REGISTERS(512, 512, 64)},
+    {.work = WRITING, .min_cc = 90, REGISTERS(1024, 256, 64)},
+    {.work = CLUSTERED, .min_cc = 90, REGISTERS(4096, 512, 32)},
+    {.work = WRITING, .min_cc = 90, REGISTERS(4096, 512, 64)},
     /* longer rows pass through the chip */
     {.work = REDUCING, .min_cc = 75, STREAM(256, 32)},
     /* nothing to reduce */
@@ -113,6 +119,7 @@ static unsigned work_of(const smx_call *call) {
 }
 
 static bool fits_registers(const smx_plan_row *row, unsigned work, smxDataType_t type) {
+    if (row->threads_per_row > row->threads_per_block && type == SMX_R_64F) return false; /* clusters were seen to spill */
     return SMX_ROW_FITS_REGISTERS(row->elements_per_thread, type == SMX_R_64F ? 8 : 4, (TWO_ROWS & work) ? 2 : 1);
 }
 
@@ -129,9 +136,15 @@ static int64_t longest_shared_row(const smx_plan_row *row, const smx_call *call)
     return row->max_cols == ANY_COLS || most < row->max_cols ? most : row->max_cols;
 }
 
-bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call, int compute_capability) {
+/* Can the device run it at all? */
+static bool is_runnable(const smx_plan_row *row, const smx_call *call) {
+    const struct smxContext *handle = call->handle;
+    return handle->compute_capability >= row->min_cc && row->threads_per_row <= row->threads_per_block * handle->largest_cluster;
+}
+
+bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call) {
     const unsigned work = work_of(call);
-    if (!(row->work & work) || compute_capability < row->min_cc) return false;
+    if (!(row->work & work) || !is_runnable(row, call)) return false;
     if ((row->kernel == SMX_KERNEL_ROW_STRIDED) != call->strided && !takes_any_layout(row)) return false;
     if (call->cols < row->min_cols || (row->max_cols != ANY_COLS && call->cols > row->max_cols)) return false;
     if (row->kernel == SMX_KERNEL_ROW_SHARED) return call->cols <= longest_shared_row(row, call);
@@ -154,7 +167,7 @@ static smxStatus_t does_not_stay(const smx_call *call, unsigned work) {
     int64_t most = 0;
     for (int i = 0; i < smx_plan_table_size(); i++) {
         const smx_plan_row *row = &table[i];
-        const bool serves = (row->work & work) && algorithm_allows(SMX_ALGORITHM_RESIDENT, row, work) &&
+        const bool serves = (row->work & work) && is_runnable(row, call) && algorithm_allows(SMX_ALGORITHM_RESIDENT, row, work) &&
                             ((row->kernel == SMX_KERNEL_ROW_STRIDED) == call->strided || takes_any_layout(row)) &&
                             (row->kernel != SMX_KERNEL_ROW_REGISTERS || fits_registers(row, work, call->in.layout.type));
         const int64_t longest = row->kernel == SMX_KERNEL_ROW_SHARED ? longest_shared_row(row, call) : row->max_cols;
@@ -164,6 +177,26 @@ static smxStatus_t does_not_stay(const smx_call *call, unsigned work) {
                     (long long)call->cols, smx_type_name(call->in.layout.type), call->strided ? " that lie apart" : "", (long long)most);
 }
 
+/* Slices of the rows of a streamed call: two turns of a block each, longer ones where there would be too many. They depend on the
+ * columns alone, because they decide the last bits of a row; whether every slice has a block of its own does not. */
+enum { TURNS_OF_A_SLICE = 2, MOST_SLICES = 256 };
+
+static void cut_into_slices(const smx_call *call, smx_plan *plan) {
+    const smx_plan_row *row = plan->row;
+    const int real_bytes = call->in.layout.type == SMX_R_64F ? 8 : 4, numbers = (TWO_ROWS & work_of(call)) ? 2 : 1;
+    plan->slice = (int64_t)TURNS_OF_A_SLICE * row->threads_per_block * (row->elements_per_thread * 4 / real_bytes / numbers);
+    while ((call->cols - 1) / plan->slice >= MOST_SLICES) plan->slice *= 2;
+    plan->slices = call->cols <= plan->slice ? 1 : (call->cols - 1) / plan->slice + 1;
+
+    /* Two blocks on each multiprocessor keep the memory busy; with fewer rows than that the slices spread over the device. */
+    const bool few = call->rows < 2 * (int64_t)call->handle->multiprocessors && call->rows <= SMX_MOST_SPLIT_ROWS;
+    plan->split = few && plan->slices > 1 && call->rows * plan->slices <= SMX_MOST_SPLIT_SLICES;
+}
+
+int64_t smx_bytes_written(const smx_call *call) {
+    return call->out.data == NULL ? 0 : call->rows * call->cols * (int64_t)smx_type_bytes(call->out.layout.type);
+}
+
 smxStatus_t smx_plan_call(smx_call *call) {
     const smxHandle_t handle = call->handle;
     call->plan = (smx_plan){.row = NULL, .index = -1};
@@ -171,8 +204,9 @@ smxStatus_t smx_plan_call(smx_call *call) {
     for (int i = 0; i < smx_plan_table_size(); i++) {
         if (handle->pinned_plan >= 0 && handle->pinned_plan != i) continue;
         if (!algorithm_allows(call->algorithm, &table[i], work_of(call))) continue;
-        if (!smx_plan_accepts(&table[i], call, handle->compute_capability)) continue;
+        if (!smx_plan_accepts(&table[i], call)) continue;
         call->plan = (smx_plan){.row = &table[i], .index = i};
+        if (table[i].kernel == SMX_KERNEL_ROW_STREAM) cut_into_slices(call, &call->plan);
         return SMX_STATUS_SUCCESS;
     }
     if (handle->pinned_plan >= 0)
@@ -187,9 +221,15 @@ void smx_describe_plan(const smx_call *call, char *text, size_t capacity) {
         [SMX_KERNEL_ROW_STRIDED] = "row_strided",     [SMX_KERNEL_ROW_PICK] = "row_pick",     [SMX_KERNEL_ROW_SHARED] = "row_shared",
         [SMX_KERNEL_ROW_PASSES] = "row_passes"};
     const smx_plan_row *row = call->plan.row;
-    snprintf(text, capacity, "%s, %lld x %lld %s: %s, %d threads per row, %d per block, %d elements per thread (plan row %d, sm_%d)",
+    const smx_prediction p = smx_predict(call);
+    char slices[64] = "", share[64] = "";
+    if (call->plan.split) snprintf(slices, sizeof slices, ", %lld blocks per row", (long long)call->plan.slices);
+    if (p.share > 0) snprintf(share, sizeof share, ", predicted %.1f us, %.0f %% of the memory's limit", p.time_us, 100 * p.share);
+    snprintf(text, capacity,
+             "%s, %lld x %lld %s: %s, %d threads per row, %d per block, %d elements per thread%s (plan row %d, sm_%d); moves %.3f MB%s",
              smx_op_name(call->op), (long long)call->rows, (long long)call->cols, smx_type_name(call->in.layout.type), names[row->kernel],
-             row->threads_per_row, row->threads_per_block, row->elements_per_thread, call->plan.index, call->handle->compute_capability);
+             row->threads_per_row, row->threads_per_block, row->elements_per_thread, slices, call->plan.index,
+             call->handle->compute_capability, (double)p.moved_bytes * 1e-6, share);
 }
 
 smx_loss_workspace smx_loss_workspace_of(smxDataType_t type, int64_t rows) {

@@ -11,6 +11,7 @@ bool plan_row_accepts(const smx_plan_row *row, const trial *t) {
     static char something;
     const bool general = !op_is_nll(t->op);
     const smx_call call = {.op = t->op,
+                           .handle = session_handle(),
                            .rows = layout_rows(&t->x.layout),
                            .cols = t->x.layout.cols,
                            .in = {.layout = t->x.layout},
@@ -20,7 +21,7 @@ bool plan_row_accepts(const smx_plan_row *row, const trial *t) {
                            .softcap = general ? t->softcap : 0.0f,
                            .z_loss = general ? t->z_loss : 0.0f,
                            .lse = t->with_lse ? &something : NULL};
-    return smx_plan_accepts(row, &call, session_handle()->compute_capability);
+    return smx_plan_accepts(row, &call);
 }
 
 void check_pinned(const trial *t) {

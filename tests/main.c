@@ -51,6 +51,7 @@ static Suite *(*const suites[])(void) = {
     suite_multinomial,
     suite_distributions,
     suite_choice_independence,
+    suite_long_rows,
     suite_choice_arguments,
 };
 

@@ -34,6 +34,7 @@ Suite *suite_host_batch(void);
 Suite *suite_ragged(void);
 Suite *suite_memory(void);
 Suite *suite_row_paths(void);
+Suite *suite_long_rows(void);
 Suite *suite_oracle_choice(void);
 Suite *suite_argmax(void);
 Suite *suite_top_k(void);

@@ -1,6 +1,7 @@
 /* The same call gives the same bits, and a row's bits depend on nothing but the row. */
 #include <string.h>
 
+#include "check_plan.h"
 #include "check_sweeps.h"
 #include "suites.h"
 
@@ -10,8 +11,8 @@ enum { PLAIN = OPERATIONS * FLOATING_TYPES, COMBINATIONS = 2 * PLAIN, ROWS = 9 }
 static const int64_t columns[] = {1, 19, 130, 2049, 6000, 33000};
 enum { COLUMNS = 6 };
 
-static trial trial_number(int i, int64_t cols) {
-    trial t = trial_of((smxOp_t)(i % PLAIN / FLOATING_TYPES), floating_types[i % FLOATING_TYPES], cols > 10000 ? 2 : ROWS, cols);
+static trial trial_of_rows(int i, int64_t rows, int64_t cols) {
+    trial t = trial_of((smxOp_t)(i % PLAIN / FLOATING_TYPES), floating_types[i % FLOATING_TYPES], rows, cols);
     t.with_grad_loss = true;
     if (i < PLAIN) return t;
     t.smoothing = 0.1f;
@@ -19,6 +20,8 @@ static trial trial_number(int i, int64_t cols) {
     t.z_loss = 1e-3f;
     return t;
 }
+
+static trial trial_number(int i, int64_t cols) { return trial_of_rows(i, cols > 10000 ? 2 : ROWS, cols); }
 
 static bool left_out(int i, int64_t cols) {
     const smxOp_t op = (smxOp_t)(i % PLAIN / FLOATING_TYPES);
@@ -114,32 +117,51 @@ START_TEST(other_rows_do_not_matter) {
 END_TEST
 
 /* The second row alone, where it lies, is computed as it is among the others. */
-START_TEST(a_row_alone) {
-    for (size_t k = 0; k < COLUMNS; k++) {
-        trial t = trial_number(_i, columns[k]);
-        trial_run all, alone;
+static void check_row_alone(trial t) {
+    trial_run all, alone;
 
-        if (left_out(_i, columns[k])) continue;
-        t.reduction = SMX_REDUCTION_NONE;
-        trial_prepare(&all, &t);
-        trial_prepare(&alone, &t);
-        const size_t x_bytes = (size_t)t.x.layout.outerStride * element_bytes(t.x.layout.type);
-        const size_t vector_bytes = element_bytes(all.loss_type);
-        library_call *c = &alone.call;
-        c->x_layout.outer = c->dy_layout.outer = c->out_layout.outer = 1;
-        c->x = (const char *)c->x + x_bytes;
-        if (c->dy != NULL) c->dy = (const char *)c->dy + x_bytes;
-        if (c->out != NULL) c->out = (char *)c->out + x_bytes;
-        if (c->loss != NULL) c->loss = (char *)c->loss + vector_bytes;
-        if (c->lse != NULL) c->lse = (char *)c->lse + vector_bytes;
-        if (c->grad_loss != NULL) c->grad_loss = (const char *)c->grad_loss + vector_bytes;
-        if (op_is_loss(t.op)) c->targets.data = (const char *)c->targets.data + element_bytes(t.target_type);
-        session_count_comparison();
-        require_success(trial_execute(&all), op_function(t.op));
-        require_success(trial_execute(&alone), op_function(t.op));
-        require_same_row(&all, 1, &alone, 1);
-        trial_release(&all);
-        trial_release(&alone);
+    t.reduction = SMX_REDUCTION_NONE;
+    trial_prepare(&all, &t);
+    trial_prepare(&alone, &t);
+    const size_t x_bytes = (size_t)t.x.layout.outerStride * element_bytes(t.x.layout.type);
+    const size_t vector_bytes = element_bytes(all.loss_type);
+    library_call *c = &alone.call;
+    c->x_layout.outer = c->dy_layout.outer = c->out_layout.outer = 1;
+    c->x = (const char *)c->x + x_bytes;
+    if (c->dy != NULL) c->dy = (const char *)c->dy + x_bytes;
+    if (c->out != NULL) c->out = (char *)c->out + x_bytes;
+    if (c->loss != NULL) c->loss = (char *)c->loss + vector_bytes;
+    if (c->lse != NULL) c->lse = (char *)c->lse + vector_bytes;
+    if (c->grad_loss != NULL) c->grad_loss = (const char *)c->grad_loss + vector_bytes;
+    if (op_is_loss(t.op)) c->targets.data = (const char *)c->targets.data + element_bytes(t.target_type);
+    session_count_comparison();
+    require_success(trial_execute(&all), op_function(t.op));
+    require_success(trial_execute(&alone), op_function(t.op));
+    require_same_row(&all, 1, &alone, 1);
+    trial_release(&all);
+    trial_release(&alone);
+}
+
+START_TEST(a_row_alone) {
+    for (size_t k = 0; k < COLUMNS; k++)
+        if (!left_out(_i, columns[k])) check_row_alone(trial_number(_i, columns[k]));
+}
+END_TEST
+
+/* Of few rows every slice has a block of its own, of many every row; 36 slices are merged in two groups. */
+START_TEST(a_row_in_slices) {
+    static const int64_t cols[] = {20001, 36 * 16384 - 5};
+    const int64_t many = 2 * (int64_t)session_handle()->multiprocessors + 1;
+
+    for (int index = 0; index < smx_plan_table_size(); index++) {
+        if (smx_plan_table_row(index)->kernel != SMX_KERNEL_ROW_STREAM) continue;
+        for (size_t k = 0; k < 2; k++) {
+            trial t = trial_of_rows(_i, many, cols[k]);
+            if (k == 1 && (session_small() || _i % FLOATING_TYPES != _i / FLOATING_TYPES % FLOATING_TYPES)) continue;
+            if (session_small() && (_i + index) % 2 == 0) continue;
+            t.plan_row = index;
+            if (plan_row_accepts(smx_plan_table_row(index), &t)) check_row_alone(t);
+        }
     }
 }
 END_TEST
@@ -151,6 +173,7 @@ Suite *suite_determinism(void) {
     tcase_add_loop_test(tcase, same_call_twice, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, other_rows_do_not_matter, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, a_row_alone, 0, COMBINATIONS);
+    if (session_backend() == SMX_BACKEND_CUDA) tcase_add_loop_test(tcase, a_row_in_slices, 0, COMBINATIONS);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -89,7 +89,7 @@ static bool plan_row_accepts_choice(const smx_plan_row *row, const choice *c) {
                            .cols = c->layout.cols,
                            .in = {.layout = c->layout},
                            .strided = smx_is_strided(&c->layout)};
-    return smx_plan_accepts(row, &call, session_handle()->compute_capability);
+    return smx_plan_accepts(row, &call);
 }
 
 /* Pinned to its row of the table a choice is right if that accepts it, and is refused otherwise. */
@@ -248,6 +248,33 @@ START_TEST(descriptions) {
 }
 END_TEST
 
+/* What a plan moves follows from the shape; whatever is predicted is no more than the memory's limit, and of much traffic near it. */
+START_TEST(descriptions_say_what_is_moved) {
+    static const struct {
+        smxOp_t op;
+        int64_t rows, cols;
+        const char *moved;
+        double least_share;
+    } cases[] = {{SMX_OP_SOFTMAX_FORWARD, 65536, 256, "moves 134.218 MB", 90},
+                 {SMX_OP_SOFTMAX_BACKWARD, 65536, 256, "moves 201.327 MB", 90},
+                 {SMX_OP_LOG_SUM_EXP, 4096, 50257, "moves 823.411 MB", 90},
+                 {SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD, 4096, 8192, "moves 268.435 MB", 80},
+                 {SMX_OP_NLL_LOSS_BACKWARD, 1000, 1000, "moves 4.000 MB", 0},
+                 {SMX_OP_SOFTMAX_FORWARD, 3, 5, "moves 0.000 MB", 0}};
+    char text[TEXT];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const smxLayout_t layout = smxRowMajor(SMX_R_32F, cases[i].rows, cases[i].cols);
+        describe(cases[i].op, &layout, text);
+        ck_assert_msg(strstr(text, cases[i].moved) != NULL, "'%s' is not in '%s'", cases[i].moved, text);
+        const char *share = strstr(text, " us, ");
+        ck_assert_msg(share != NULL, "nothing is predicted in '%s'", text);
+        const double percent = strtod(share + strlen(" us, "), NULL);
+        ck_assert_msg(percent <= 100 && (session_emulated() || percent >= cases[i].least_share), "'%s'", text);
+    }
+}
+END_TEST
+
 START_TEST(descriptions_are_cut_to_the_capacity) {
     const smxLayout_t layout = smxRowMajor(SMX_R_32F, 3, 1031);
     char whole[TEXT], cut[TEXT];
@@ -336,6 +363,7 @@ Suite *suite_plans(void) {
         tcase_add_loop_test(table, every_row_of_the_table, 0, smx_plan_table_size() * OPERATIONS);
         tcase_add_loop_test(table, hard_values_in_every_row, 0, smx_plan_table_size() * OPERATIONS);
         tcase_add_loop_test(table, every_row_accepts_something, 0, smx_plan_table_size());
+        tcase_add_test(table, descriptions_say_what_is_moved);
         tcase_add_loop_test(table, described_row_is_the_one_in_use, 0, OPERATIONS);
         tcase_add_loop_test(table, choices_in_every_row_of_the_table, 0, smx_plan_table_size() * CHOICES);
         tcase_add_loop_test(table, described_row_of_a_choice, 0, CHOICES);

@@ -557,8 +557,9 @@ typedef enum smxOp_t {
 } smxOp_t;
 /* Bytes of workspace that a call of this operation on this layout needs at most, whatever its options. */
 SMX_API smxStatus_t smxGetWorkspaceSize(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, size_t *bytes);
-/* One line saying which kernel, with which sizes, serves the operation on this layout; always terminated, cut to
- * capacity bytes (at least 1). */
+/* One line saying which kernel, with which sizes, serves the operation on this layout, on a GPU also how many bytes of memory its
+ * elements move and what follows from counting: microseconds, and which share of the memory's limit they are (a prediction, not a
+ * measurement). Always terminated, cut to capacity bytes (at least 1). */
 SMX_API smxStatus_t smxDescribePlan(smxHandle_t handle, smxOp_t op, const smxLayout_t *xLayout, char *text, size_t capacity);
 
 #ifdef __cplusplus

@@ -74,6 +74,8 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int ord
         case cudaDevAttrMaxRegistersPerMultiprocessor: *value = 65536; break;
         case cudaDevAttrWarpSize: *value = 32; break;
         case cudaDevAttrClockRate: *value = 1755000; break;
+        case cudaDevAttrMemoryClockRate: *value = 2619000; break; // as an H100 has them
+        case cudaDevAttrGlobalMemoryBusWidth: *value = 5120; break;
         case cudaDevAttrClusterLaunch: *value = d.clusters; break;
         case cudaDevAttrCooperativeLaunch: *value = 0; break; // the emulator runs one block after the other
         case cudaDevAttrMemoryPoolsSupported: *value = options().pools; break;
