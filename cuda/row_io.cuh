@@ -27,11 +27,12 @@ struct operand {
 
 // V elements of the first operand are 16 bytes; Index counts columns: int where a row stays on the chip.
 template <int V, class Index> struct row_cut {
-    int head;   // elements before the body
-    int edges;  // elements before and after the body, at most 2 V - 2
-    Index body; // vectors of V elements
+    const void *row; // of the first operand
+    int head;        // elements before the body
+    int edges;       // elements before and after the body, at most 2 V - 2
+    Index body;      // vectors of V elements
 
-    __device__ row_cut(const void *row, int64_t cols) {
+    __device__ row_cut(const void *begin, int64_t cols) : row(begin) {
         const int element_bytes = 16 / V;
         const int misaligned = static_cast<int>(reinterpret_cast<uintptr_t>(row) % 16) / element_bytes;
         const int to_boundary = (V - misaligned) % V;
@@ -113,9 +114,9 @@ template <int V, class Index, int N, int E, int stride> struct row_part {
 
     // to = f(element) for every element that is there and wanted, else missing
     template <class T, class R, class F>
-    __device__ __forceinline__ void load_first(const operand &o, int64_t r, bool wanted, R missing, R (&to)[size], F f) const {
+    __device__ __forceinline__ void load_first(const operand &, int64_t, bool wanted, R missing, R (&to)[size], F f) const {
         fill(missing, to);
-        if (wanted) visit<R>(o.row<T>(r), true, [&](int k, R value) { to[k] = f(value); });
+        if (wanted) visit<R>(static_cast<const T *>(cut.row), true, [&](int k, R value) { to[k] = f(value); });
     }
     // to = f(to, element) for every element that is there
     template <class R, class F> __device__ __forceinline__ void update(const operand &o, int64_t r, R (&to)[size], F f) const {
@@ -182,7 +183,8 @@ template <int V, class Index, int N, int E, int stride> struct row_part {
     }
 };
 
-// Edges per thread when `stride` threads share them.
-template <int V, int stride> constexpr int edges_per_thread = (2 * V - 2 + stride - 1) / stride;
+// Edges per thread when `stride` threads share those of a row of at most so many columns.
+template <int V, int stride, int most_cols = 2 * V - 2>
+constexpr int edges_per_thread = ((most_cols < 2 * V - 2 ? most_cols : 2 * V - 2) + stride - 1) / stride;
 
 } // namespace smx

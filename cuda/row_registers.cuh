@@ -49,7 +49,7 @@ template <int per_row, int per_block, int per_thread> struct shape {
         using reduction = typename P::reduction;
         constexpr int V = vector_elements<T>, warps = per_row / 32;
         using lanes_of_row = lanes<(per_row < 32 ? per_row : 32)>;
-        using part = row_part<V, int, per_thread / V, edges_per_thread<V, per_row>, per_row>;
+        using part = row_part<V, int, per_thread / V, edges_per_thread<V, per_row, per_row * per_thread>, per_row>;
 
         int thread = static_cast<int>(threadIdx.x) % per_row;
         if constexpr (cluster > 1) {

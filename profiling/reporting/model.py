@@ -2,7 +2,8 @@
 
     time = launches * LAUNCH + max(bytes / bandwidth, waves * turns * LATENCY)
 
-launches   kernels of a call, in KERNELS below: a loss adds the divisor of the mean before and the sum of the losses after its rows.
+launches   kernels of a call, in KERNELS below: a loss adds the divisor of the mean before and the sum of the losses after its rows, and
+           rows that are split over several blocks take two kernels instead of one.
 bytes      the least traffic of the operation; rows that pass through the chip (row_stream) and are written are read a second time, from
            the second-level cache as long as all rows in flight together fit into it, and from memory beyond that.
 bandwidth  of the memory: given, or SHARE of the data sheet's (NOMINAL, or what the driver says). SHARE is what torch.clone reaches on an
@@ -10,7 +11,8 @@ bandwidth  of the memory: given, or SHARE of the data sheet's (NOMINAL, or what 
 waves      how often the device is filled with blocks: blocks / (multiprocessors * resident blocks), rounded up. Resident blocks follow
            from threads, registers and shared memory as in the CUDA C++ programming guide, "Compute Capabilities": registers are given to
            warps in pieces of 256.
-turns      how often a thread waits for its loads: once for each of its pieces of a row, times the passes over the row.
+turns      how often a thread waits for its loads: once for each of its pieces of a row, of which a slice of a split row has two, times
+           the passes over the row.
 LATENCY    of a load under way with many others. Little's law: a device keeps bandwidth * LATENCY bytes in flight. LAUNCH and LATENCY are
            assumptions of the right order, to be replaced by what is measured.
 """
@@ -32,13 +34,15 @@ PROGRAMS = {"softmax_forward": "softmax_program", "log_softmax_forward": "log_so
             "softmax_backward": "softmax_gradient_program",
             "log_softmax_backward": "log_softmax_gradient_program", "logsumexp": "loss_program", "cross_entropy_forward": "loss_program",
             "cross_entropy_backward": "gradient_from_lse_program", "cross_entropy_fused": "loss_gradient_program"}
-PLAN = re.compile(r": (row_\w+), (\d+) threads per row, (\d+) per block, (\d+) elements per thread")
+PLAN = re.compile(r": (row_\w+), (\d+) threads per row, (\d+) per block, (\d+) elements per thread(?:, (\d+) blocks per row)?")
+TURNS_OF_A_SLICE = 2
 
 
 def parse_plan(text):
-    """(family, threads per row, threads per block, elements per thread), or None where the text is no plan."""
+    """(family, threads per row, threads per block, elements per thread, slices), or None where the text is no plan. slices: blocks that
+    share a row which none of them holds as a whole; 1 where it is not split."""
     found = PLAN.search(text or "")
-    return (found.group(1), *(int(found.group(i)) for i in (2, 3, 4))) if found else None
+    return (found.group(1), *(int(found.group(i) or 1) for i in (2, 3, 4, 5))) if found else None
 
 
 def bandwidth_of(machine):
@@ -50,7 +54,7 @@ def bandwidth_of(machine):
 
 def registers_of(resources, row, plan):
     """Registers of the kernel, from rows of resources.tsv; else as many as the elements need that a thread holds, and 24 for the rest."""
-    family, per_row, per_block, per_thread = plan
+    family, per_row, per_block, per_thread, _ = plan
     program, shape = PROGRAMS.get(row["operation"]), f"{family}::shape<{per_row}, {per_block}, {per_thread}>"
     for kernel in resources or ():
         if program and f"::{program}<{ROW_TYPES[row['dtype']]}" in kernel["kernel"] and shape in kernel["kernel"]:
@@ -74,18 +78,19 @@ def predict(row, machine, resources=None, bandwidth=None):
     plan, bandwidth = parse_plan(row.get("plan")), bandwidth or bandwidth_of(machine)
     if plan is None or not bandwidth:
         return None
-    family, per_row, per_block, per_thread = plan
+    family, per_row, per_block, per_thread, slices = plan
     element, cols = ELEMENT_BYTES[row["dtype"]], row["cols"]
     shared = per_block // per_row * cols * element if family == "row_shared" else 0
     resident = machine["multiprocessors"] * resident_blocks(machine, per_block, registers_of(resources, row, plan), shared)
     # Of rows whose elements lie apart a thread holds as many side by side as fit into 16 bytes.
     beside = 16 // element if family == "row_strided" else 1
-    blocks = -(-row["rows"] // beside * per_row // per_block)
+    blocks = -(-row["rows"] // beside * per_row // per_block) * slices
     writes = row["writes"] > 0
     passes = 2 if family == "row_stream" and writes else PASSES.get(family, 1)
     moved = row["bytes"]
-    if passes > 1 and min(blocks, resident) * cols * element * row["reads"] > machine["l2_bytes"]:
+    in_flight = row["rows"] if slices > 1 else min(blocks, resident)
+    if passes > 1 and in_flight * cols * element * row["reads"] > machine["l2_bytes"]:
         moved += (passes - 1) * row["reads"] * row["rows"] * cols * element
-    turns = passes * -(-cols // (per_row * per_thread // beside))
+    turns = passes * (TURNS_OF_A_SLICE if slices > 1 else -(-cols // (per_row * per_thread // beside)))
     waiting = -(-blocks // resident) * turns * LATENCY
-    return KERNELS.get(row["operation"], 1) * LAUNCH + max(moved / bandwidth / 1e3, waiting)
+    return (KERNELS.get(row["operation"], 1) + (slices > 1)) * LAUNCH + max(moved / bandwidth / 1e3, waiting)
