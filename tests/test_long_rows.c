@@ -24,7 +24,7 @@ static column_list columns_of(const smx_plan_row *row) {
 }
 
 static bool left_out(const smx_plan_row *row, int64_t cols, smxOp_t op, size_t type) {
-    if (session_small()) return (cols > 5003 || type > 0) && (size_t)op % FLOATING_TYPES != type;
+    if (session_small()) return (size_t)op % FLOATING_TYPES != type || (cols == 100 && op % 2 == 0);
     return type > 0 && cols > 30000 && row->max_cols > 0 && (size_t)op % FLOATING_TYPES != type;
 }
 
@@ -59,7 +59,7 @@ START_TEST(hard_values) {
     const smx_plan_row *row = smx_plan_table_row(index);
     const smxOp_t op = (smxOp_t)(_i % OPERATIONS);
 
-    if (!is_of_long_rows(row)) return;
+    if (!is_of_long_rows(row) || (session_small() && row->max_cols > 70000)) return;
     trial t = trial_of(op, floating_types[session_small() ? 0 : _i % FLOATING_TYPES], hard_row_count(), 17003);
     t.plan_row = index;
     t.values = VALUES_HARD;
