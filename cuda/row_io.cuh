@@ -69,10 +69,11 @@ template <class S, int V, class R> __device__ __forceinline__ void load_vector(c
     for (int j = 0; j < V; j++) to[j] = to_real(p.element[j]);
 }
 
-template <class S, int V, class R> __device__ __forceinline__ void store_vector(S *to, bool aligned, store_policy policy, const R *from) {
+// S: what elements of the type are stored as
+template <class S, int V, class R>
+__device__ __forceinline__ void store_vector(smxDataType_t type, S *to, bool aligned, store_policy policy, const R *from) {
     packed<S, V> p;
-#pragma unroll
-    for (int j = 0; j < V; j++) p.element[j] = from_real<S>(from[j]);
+    encode<V>(type, from, p.element);
     if (aligned) {
         if constexpr (sizeof(S) * V == 8) {
             uint2 w;
@@ -140,17 +141,17 @@ template <int V, class Index, int N, int E, int stride> struct row_part {
         for (int e = 0; e < E; e++) to[N * V + e] = edge(e) < cut.edges ? value : R(0);
     }
     template <class R> __device__ __forceinline__ void store(const operand &o, int64_t r, const R (&from)[size]) const {
-        with_type_of<R>(o.type, [&](auto tag) {
+        with_width_of<R>(o.type, [&](auto tag) {
             using S = typename decltype(tag)::type;
             S *row = o.row<S>(r);
             const bool whole = aligned(row);
             const store_policy policy = store_policy::of(o.passing);
 #pragma unroll
             for (int i = 0; i < N; i++)
-                if (vector(i) < cut.body) store_vector<S, V>(row + cut.column_of_vector(vector(i)), whole, policy, from + i * V);
+                if (vector(i) < cut.body) store_vector<S, V>(o.type, row + cut.column_of_vector(vector(i)), whole, policy, from + i * V);
 #pragma unroll
             for (int e = 0; e < E; e++)
-                if (edge(e) < cut.edges) row[cut.column_of_edge(edge(e))] = from_real<S>(from[N * V + e]);
+                if (edge(e) < cut.edges) encode<1>(o.type, from + N * V + e, row + cut.column_of_edge(edge(e)));
         });
     }
 

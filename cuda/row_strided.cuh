@@ -43,7 +43,7 @@ template <int V, int N, int per_row> struct part {
         }
     }
     template <class R> __device__ __forceinline__ void store(const operand &to, const R (&from)[V][N]) const {
-        with_type_of<R>(to.type, [&](auto tag) {
+        with_width_of<R>(to.type, [&](auto tag) {
             using S = typename decltype(tag)::type;
             const store_policy policy = store_policy::of(to.passing);
 #pragma unroll
@@ -54,11 +54,11 @@ template <int V, int N, int per_row> struct part {
 #pragma unroll
                 for (int lane = 0; lane < V; lane++) v[lane] = from[lane][n];
                 if (whole(to, at)) {
-                    store_vector<S, V>(at, true, policy, v);
+                    store_vector<S, V>(to.type, at, true, policy, v);
                 } else {
 #pragma unroll
                     for (int lane = 0; lane < V; lane++)
-                        if (lane < held) at[lane] = from_real<S>(v[lane]);
+                        if (lane < held) encode<1>(to.type, v + lane, at + lane);
                 }
             }
         });

@@ -14,9 +14,32 @@ __device__ __forceinline__ double to_real(double x) { return x; }
 __device__ __forceinline__ float to_real(__half x) { return __half2float(x); }
 __device__ __forceinline__ float to_real(__nv_bfloat16 x) { return __bfloat162float(x); }
 
-template <class T, class R> __device__ __forceinline__ T from_real(R x) { return static_cast<T>(x); }
-template <> __device__ __forceinline__ __half from_real<__half, float>(float x) { return __float2half_rn(x); }
-template <> __device__ __forceinline__ __nv_bfloat16 from_real<__nv_bfloat16, float>(float x) { return __float2bfloat16_rn(x); }
+// An element of a 16-bit type, whichever: stores tell types apart by their width, because they are most of a kernel's code. Loads do not:
+// choosing between two ways to decode would make each wait for the one before.
+struct half_or_bfloat16 {
+    uint16_t bits;
+};
+
+template <class T> __device__ __forceinline__ half_or_bfloat16 bits_of(T x) {
+    half_or_bfloat16 e;
+    memcpy(&e, &x, sizeof e);
+    return e;
+}
+
+// to = from, as elements in memory
+template <int n, class R> __device__ __forceinline__ void encode(smxDataType_t, const R *from, R *to) {
+#pragma unroll
+    for (int j = 0; j < n; j++) to[j] = from[j];
+}
+template <int n> __device__ __forceinline__ void encode(smxDataType_t type, const float *from, half_or_bfloat16 *to) {
+    if (type == SMX_R_16F) {
+#pragma unroll
+        for (int j = 0; j < n; j++) to[j] = bits_of(__float2half_rn(from[j]));
+    } else {
+#pragma unroll
+        for (int j = 0; j < n; j++) to[j] = bits_of(__float2bfloat16_rn(from[j]));
+    }
+}
 
 template <class T> struct type_tag { using type = T; };
 
@@ -41,6 +64,18 @@ template <class R, class F> __device__ __forceinline__ void with_type_of(smxData
             f(type_tag<__half>{});
         else
             f(type_tag<__nv_bfloat16>{});
+    }
+}
+
+// The same for what is written: f gets the type_tag of what elements of the type are stored as.
+template <class R, class F> __device__ __forceinline__ void with_width_of(smxDataType_t type, F f) {
+    if constexpr (sizeof(R) == sizeof(double)) {
+        f(type_tag<double>{});
+    } else {
+        if (type == SMX_R_32F)
+            f(type_tag<float>{});
+        else
+            f(type_tag<half_or_bfloat16>{});
     }
 }
 
