@@ -6,8 +6,8 @@
 
 int smx_cpu_most_threads(smxHandle_t handle) {
 #ifdef _OPENMP
-    const int processors = omp_get_num_procs();
     if (handle->threads == 0) return omp_get_max_threads();
+    const int processors = omp_get_num_procs(); /* asks the system: as long as a row of a thousand columns takes */
     return handle->threads < processors ? handle->threads : processors;
 #else
     (void)handle;
@@ -18,6 +18,7 @@ int smx_cpu_most_threads(smxHandle_t handle) {
 #ifdef _OPENMP
 static int threads_for(const smx_call *call, int64_t steps) {
     const int64_t by_size = call->rows * call->cols / SMX_CPU_ELEMENTS_PER_THREAD, wanted = by_size < steps ? by_size : steps;
+    if (wanted <= 1) return 1;
     const int most = smx_cpu_most_threads(call->handle);
     return wanted < most ? (int)wanted : most;
 }
