@@ -33,7 +33,8 @@ typedef __m256i words_of_lanes;
 #endif
 
 #if defined(__AVX512F__)
-FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) {
+FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) {
+    const __m256i w = _mm256_loadu_si256(from);
     const __m512 halves = _mm512_cvtph_ps(w), bfloats = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(w), 16));
     return (lanes_float){{(vector_float)(type == SMX_R_16F ? halves : bfloats)}};
 }
@@ -52,12 +53,12 @@ FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded_to_bfloat16(x), 16));
 }
 #elif defined(__AVX2__)
-FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, words_of_lanes w) {
-    const __m128i half[2] = {_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)};
+FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) {
     lanes_float a;
     _Pragma("GCC unroll 2") for (int v = 0; v < 2; v++) {
-        const __m256i bits = _mm256_slli_epi32(_mm256_cvtepu16_epi32(half[v]), 16);
-        a.of[v] = (vector_float)(type == SMX_R_16F ? _mm256_cvtph_ps(half[v]) : _mm256_castsi256_ps(bits));
+        const __m128i half = _mm_loadu_si128((const __m128i *)from + v);
+        const __m256i bits = _mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16);
+        a.of[v] = (vector_float)(type == SMX_R_16F ? _mm256_cvtph_ps(half) : _mm256_castsi256_ps(bits));
     }
     return a;
 }
@@ -83,11 +84,7 @@ FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
 
 FORCE_INLINE lanes_float lanes_from_float(smxDataType_t type, const void *from) {
 #if SMX_CPU_LANES_OF_WORDS
-    if (type != SMX_R_32F) {
-        words_of_lanes w;
-        memcpy(&w, from, sizeof w);
-        return lanes_from_words(type, w);
-    }
+    if (type != SMX_R_32F) return lanes_from_words(type, from);
 #endif
     (void)type;
     return get_float(from);
@@ -121,13 +118,26 @@ FORCE_INLINE void lanes_to_double(smxDataType_t type, void *to, lanes_double a, 
 
 /* ---- m elements, 1 to 16, from the i-th on ---- */
 
+/* Fewer than 128 bytes, without a call. */
+#ifndef SMX_CPU_COPY_FEW
+#define SMX_CPU_COPY_FEW
+FORCE_INLINE void copy_few_bytes(char *to, const char *from, size_t bytes) {
+    _Pragma("GCC unroll 7") for (size_t size = 64; size > 0; size /= 2) {
+        if ((bytes & size) == 0) continue;
+        memcpy(to, from, size);
+        to += size;
+        from += size;
+    }
+}
+#endif
+
 /* The other lanes are zeros. */
 FORCE_INLINE R(lanes) R(lanes_at)(smxDataType_t type, const void *from, int i, int m) {
     const size_t each = smx_cpu_element_bytes(type);
     const char *const at = (const char *)from + (size_t)i * each;
     if (ARE_ALL(m)) return R(lanes_from)(type, at);
     char all[sizeof(R(lanes))] = {0};
-    memcpy(all, at, (size_t)m * each);
+    copy_few_bytes(all, at, (size_t)m * each);
     return R(lanes_from)(type, all);
 }
 
@@ -147,7 +157,7 @@ FORCE_INLINE void R(put_lanes)(smxDataType_t type, destination to, int i, int m,
         R(lanes_to)(type, at, a, to.streams);
     } else {
         R(lanes_to)(type, all, a, false);
-        memcpy(at, all, (size_t)m * each);
+        copy_few_bytes(at, all, (size_t)m * each);
     }
 }
 
