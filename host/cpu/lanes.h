@@ -101,12 +101,15 @@ FORCE_INLINE vector_float multiply_add_vectors(vector_float a, vector_float b, v
 #endif
 }
 
-/* As exp2_of_negative_float(). */
-FORCE_INLINE vector_float exp2_of_negatives_float(vector_float z) {
-    const vector_float zero = {0}, low = max_float(zero - 127.0f, z);
-    const vector_float n_biased = low + EXP2_ROUND, f = low - (n_biased - EXP2_ROUND);
-    vector_float p = zero + EXP2_5;
-    p = multiply_add_vectors(p, f, zero + EXP2_4);
+/* exp2_of_negative_float() in two steps: its exponent, made no smaller than matters, and the power. */
+FORCE_INLINE vector_float limited_exponent_float(vector_float z) {
+    const vector_float zero = {0};
+    return max_float(zero - 127.0f, z);
+}
+
+FORCE_INLINE vector_float power_float(vector_float limited) {
+    const vector_float zero = {0}, n_biased = limited + EXP2_ROUND, f = limited - (n_biased - EXP2_ROUND);
+    vector_float p = zero + EXP2_4;
     p = multiply_add_vectors(p, f, zero + EXP2_3);
     p = multiply_add_vectors(p, f, zero + EXP2_2);
     p = multiply_add_vectors(p, f, zero + EXP2_1);
@@ -118,14 +121,15 @@ FORCE_INLINE vector_float exp2_of_negatives_float(vector_float z) {
 /* As exp2_float(). */
 FORCE_INLINE vector_float exp2_of_float(vector_float z) {
     const vector_float zero = {0};
-    return exp2_of_negatives_float(-max_float(zero - 128.0f, -z));
+    return power_float(limited_exponent_float(-max_float(zero - 128.0f, -z)));
 }
 
 FORCE_INLINE vector_double exp2_of_double(vector_double z) {
     for (size_t k = 0; k < VECTOR_BYTES / sizeof(double); k++) z[k] = exp2_double(z[k]);
     return z;
 }
-FORCE_INLINE vector_double exp2_of_negatives_double(vector_double z) { return exp2_of_double(z); }
+FORCE_INLINE vector_double limited_exponent_double(vector_double z) { return z; }
+FORCE_INLINE vector_double power_double(vector_double limited) { return exp2_of_double(limited); }
 #endif
 
 enum { R(VECTORS) = LANES * sizeof(REAL) / VECTOR_BYTES };
@@ -178,10 +182,16 @@ FORCE_INLINE R(lanes) R(larger)(R(lanes) a, R(lanes) b) {
     return a;
 }
 
-/* 2^((x - reference) * factor) for elements that are not above the reference. */
-FORCE_INLINE R(lanes) R(exponentials_below)(R(lanes) x, R(lanes) reference, REAL factor) {
-    FOR_EACH_VECTOR x.of[v] = R(exp2_of_negatives)((x.of[v] - reference.of[v]) * factor);
+/* 2^((x - reference) * factor) for elements that are not above the reference, in two steps. The difference is
+ * taken the other way round, which lets x come from memory. */
+FORCE_INLINE R(lanes) R(exponents)(R(lanes) x, R(lanes) reference, REAL factor) {
+    FOR_EACH_VECTOR x.of[v] = R(limited_exponent)((reference.of[v] - x.of[v]) * -factor);
     return x;
+}
+
+FORCE_INLINE R(lanes) R(powers)(R(lanes) exponents) {
+    FOR_EACH_VECTOR exponents.of[v] = R(power)(exponents.of[v]);
+    return exponents;
 }
 
 /* As R(exponential)(). */
@@ -193,10 +203,13 @@ FORCE_INLINE R(lanes) R(exponentials)(R(lanes) x, R(lanes) reference, REAL facto
 /* The first n lanes, and `rest` in the others. */
 FORCE_INLINE R(lanes) R(first_lanes)(R(lanes) a, int n, REAL rest) {
     if (ARE_ALL(n)) return a;
-    REAL all[LANES];
-    R(set)(all, a);
-    for (int k = n; k < LANES; k++) all[k] = rest;
-    return R(get)(all);
+    FOR_EACH_VECTOR {
+        R(mask) place = {0};
+        for (int k = 0; k < LANES / R(VECTORS); k++) place[k] = v * (LANES / R(VECTORS)) + k;
+        const R(mask) is_first = place < (n - (R(mask)){0});
+        a.of[v] = (R(vector))((is_first & (R(mask))a.of[v]) | (~is_first & (R(mask))(rest - (R(vector)){0})));
+    }
+    return a;
 }
 
 /* ---- across the lanes ---- */

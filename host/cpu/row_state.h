@@ -34,8 +34,8 @@ typedef struct R(growing_state) {
 
 /* block: the state of elements among which the max so far was counted. */
 static inline void R(grow)(R(growing_state) * s, R(row_state) block, REAL factor) {
-    const REAL rescale = block.max == s->max ? 1 : R(exponential)(s->max, R(reference)(block.max), factor);
-    s->sum = s->sum == 0 ? (double)block.sum : s->sum * (double)rescale + (double)block.sum;
+    if (s->sum != 0 && block.max != s->max) s->sum *= (double)R(exponential)(s->max, R(reference)(block.max), factor);
+    s->sum += (double)block.sum;
     s->max = block.max;
 }
 
@@ -47,10 +47,12 @@ typedef struct R(distribution) {
     REAL lse;        /* log of the sum of exp(scale * x) */
 } R(distribution);
 
-static inline R(distribution) R(distribution_of)(R(row_state) s, REAL scale) {
-    const REAL reference = R(reference)(s.max), ln_sum = R(log)(s.sum), sum = isinf(s.sum) ? (REAL)NAN : s.sum;
+FORCE_INLINE R(distribution) R(distribution_by_log)(R(row_state) s, REAL ln_sum, REAL scale) {
+    const REAL reference = R(reference)(s.max), sum = isinf(s.sum) ? (REAL)NAN : s.sum;
     return (R(distribution)){reference, 1 / sum, isinf(s.sum) ? (REAL)NAN : ln_sum, scale * reference + ln_sum};
 }
+
+FORCE_INLINE R(distribution) R(distribution_of)(R(row_state) s, REAL scale) { return R(distribution_by_log)(s, R(log)(s.sum), scale); }
 
 static inline REAL R(log_probability)(const R(distribution) * d, REAL x, REAL scale) { return scale * (x - d->reference) - d->ln_sum; }
 
@@ -70,7 +72,26 @@ FORCE_INLINE REAL R(max_of)(smxDataType_t type, const void *x, int n) {
 
 /* The exponentials of elements [i, i + m); 0 in the other lanes. */
 FORCE_INLINE R(lanes) R(exponentials_of)(smxDataType_t type, const void *x, int i, int m, R(lanes) reference, REAL factor) {
-    return R(first_lanes)(R(exponentials_below)(R(lanes_at)(type, x, i, m), reference, factor), m, 0);
+    return R(first_lanes)(R(powers)(R(exponents)(R(lanes_at)(type, x, i, m), reference, factor)), m, 0);
+}
+
+/* An exponential is a long chain of operations, and processors hold too few operations to work on enough chains at a time. So a loop over
+ * n elements takes the first links of every chain sixteen elements ahead. */
+typedef struct R(ahead) {
+    R(lanes) reference, exponents;
+} R(ahead);
+
+FORCE_INLINE R(ahead) R(start_ahead)(smxDataType_t type, const void *x, int n, R(lanes) reference, REAL factor) {
+    return (R(ahead)){reference, n < LANES ? reference : R(exponents)(R(lanes_at)(type, x, 0, LANES), reference, factor)};
+}
+
+/* R(exponentials_of), for i from 0 on in steps of sixteen */
+FORCE_INLINE R(lanes) R(exponentials_ahead)(smxDataType_t type, const void *x, int i, int m, int n, REAL factor, R(ahead) * ahead) {
+    if (!ARE_ALL(m)) return R(exponentials_of)(type, x, i, m, ahead->reference, factor);
+    const R(lanes) exponents = ahead->exponents;
+    const int next = i + 2 * LANES <= n ? i + LANES : i;
+    ahead->exponents = R(exponents)(R(lanes_at)(type, x, next, LANES), ahead->reference, factor);
+    return R(powers)(exponents);
 }
 
 FORCE_INLINE R(lanes) R(kept)(REAL *e, int i, int m, R(lanes) value) {
@@ -79,9 +100,9 @@ FORCE_INLINE R(lanes) R(kept)(REAL *e, int i, int m, R(lanes) value) {
 }
 
 /* Leaves the exponentials in e, which may be where x is, or NULL; next: what to fetch meanwhile, as many elements */
-FORCE_INLINE double R(sum_of_exponentials)(smxDataType_t type, const void *x, int n, REAL max, REAL factor, upcoming next, REAL *e) {
-    const R(lanes) reference = R(all)(max);
-    SUM_OF(n, (fetch_upcoming(next, i), R(kept)(e, i, m, R(exponentials_of)(type, x, i, m, reference, factor))));
+FORCE_INLINE double R(sum_of_exponentials)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor, upcoming next, REAL *e) {
+    R(ahead) ahead = R(start_ahead)(type, x, n, R(all)(reference), factor);
+    SUM_OF(n, (fetch_upcoming(next, i), R(kept)(e, i, m, R(exponentials_ahead)(type, x, i, m, n, factor, &ahead))));
 }
 
 /* The sum of a row whose max is +inf: that, unless there is a NaN. */

@@ -157,16 +157,18 @@ static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL
     }
     if (infinite) nan = R(nan_of_group)(x, cols);
 
-    const R(lanes) reference = R(get)(d.reference.of);
     const REAL factor = R(factor)(scale);
-    for (int c = 0; c < cols; c++) {
-        fetch_upcoming(next, c * LANES);
-        R(set)(x + c * LANES, R(exponentials_below)(R(get)(x + c * LANES), reference, factor));
+    R(ahead) ahead = R(start_ahead)(R(TYPE), x, cols * LANES, R(get)(d.reference.of), factor);
+    for (int i = 0; i < cols * LANES; i += LANES) {
+        fetch_upcoming(next, i);
+        R(set)(x + i, R(exponentials_ahead)(R(TYPE), x, i, LANES, cols * LANES, factor, &ahead));
     }
     d.sum = R(sums_of_group)(x, cols);
+    if (infinite) FOR_EACH_LANE if (max.of[lane] == (REAL)INFINITY) d.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
+    R(per_row) ln_sum;
+    FOR_EACH_LANE ln_sum.of[lane] = R(log)(d.sum.of[lane]);
     FOR_EACH_LANE {
-        if (max.of[lane] == (REAL)INFINITY) d.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
-        const R(distribution) own = R(distribution_of)((R(row_state)){max.of[lane], d.sum.of[lane]}, scale);
+        const R(distribution) own = R(distribution_by_log)((R(row_state)){max.of[lane], d.sum.of[lane]}, ln_sum.of[lane], scale);
         d.normalizer.of[lane] = own.normalizer;
         d.ln_sum.of[lane] = own.ln_sum;
         d.lse.of[lane] = own.lse;
