@@ -35,8 +35,7 @@ FORCE_INLINE void R(loss_row_of)(smxDataType_t type, const R(loss_rule) * l, int
     const bool has_gradient = call->out.data != NULL && l->divisor != 0;
     REAL x_target;
     R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
-    const R(row_state) state =
-        has_gradient ? R(state_and_exponentials)(type, call, row, room) : R(state_of_row)(type, call, row, room->block);
+    const R(row_state) state = R(state_of_row)(call, row, room, has_gradient);
     const R(distribution) d = R(distribution_of)(state, scale);
     R(yield)(l, row, R(plain_loss)(call, a, d.reference, d.ln_sum, d.lse, x_target), d.lse);
     if (call->out.data == NULL) return;

@@ -109,6 +109,17 @@ static inline int64_t R(target_of)(const R(loss_rule) * l, int64_t row, bad_rows
     return BAD;
 }
 
+/* How many rows from this one on have an index as a target, so that their states will be asked for. */
+static inline int R(valid_targets)(const R(loss_rule) * l, int64_t row, int64_t end) {
+    const smx_call *call = l->call;
+    int n = 0;
+    for (; n < SMX_CPU_ROWS_AHEAD && row + n < end; n++) {
+        const int64_t target = call->indices.data != NULL ? smx_index_target(&call->indices, row + n) : PROBABILITIES;
+        if (target == call->ignore_index || target < 0 || target >= call->cols) break;
+    }
+    return n;
+}
+
 /* ---- all rows ---- */
 
 /* target: its index, or PROBABILITIES */
@@ -141,7 +152,10 @@ static void R(loss_part)(const void *context, int64_t begin, int64_t end) {
     bad_rows bad = NO_BAD_ROWS;
     R(row_room) room;
     R(make_room)(&room, work->l->call, work->l->call->out.data != NULL);
-    for (int64_t row = begin; row < end; row++) R(one_row)(work->l, work->function, row, &room, &bad);
+    for (int64_t row = begin; row < end; row++) {
+        if (row >= room.end) room.end = row + R(valid_targets)(work->l, row, end);
+        R(one_row)(work->l, work->function, row, &room, &bad);
+    }
     R(free_room)(&room);
     stream_fence();
     report_bad_rows(work->l->call, &bad);

@@ -69,7 +69,7 @@ static inline void R(write_piece)(const smx_operand *o, int64_t at, int n, const
 
 /* ---- elements [first, first + n) of a row ---- */
 
-static inline void R(load)(const smx_operand *o, int64_t row, int64_t first, int n, REAL *to) {
+static __attribute__((noinline)) void R(load)(const smx_operand *o, int64_t row, int64_t first, int n, REAL *to) {
     const int64_t apart = o->layout.colStride, at = row_offset(&o->layout, row) + first * apart;
     if (apart != 1) {
         for (int j = 0; j < n; j++) to[j] = R(element)(o, at + j * apart);
@@ -79,7 +79,7 @@ static inline void R(load)(const smx_operand *o, int64_t row, int64_t first, int
         R(read_piece)(o, at + from, n - from < SMX_CPU_PIECE ? n - from : SMX_CPU_PIECE, to + from);
 }
 
-static inline void R(store)(const smx_operand *o, int64_t row, int64_t first, int n, const REAL *from, bool streams) {
+static __attribute__((noinline)) void R(store)(const smx_operand *o, int64_t row, int64_t first, int n, const REAL *from, bool streams) {
     const int64_t apart = o->layout.colStride, at = row_offset(&o->layout, row) + first * apart;
     if (apart != 1) {
         for (int j = 0; j < n; j++) R(set_element)(o, at + j * apart, from[j]);
@@ -92,7 +92,7 @@ static inline void R(store)(const smx_operand *o, int64_t row, int64_t first, in
 }
 
 /* What will be read next: the elements behind these, of the row or of the next rows. */
-static inline upcoming R(after)(const smx_operand *o, int64_t row, int64_t first, int n) {
+FORCE_INLINE upcoming R(after)(const smx_operand *o, int64_t row, int64_t first, int n) {
     const int64_t each = (int64_t)smx_cpu_element_bytes(o->layout.type),
                   ahead = n * each > SMX_CPU_FETCH_BYTES ? n * each : SMX_CPU_FETCH_BYTES;
     return (upcoming){(const char *)o->data + (row_offset(&o->layout, row) + first) * each + ahead, (size_t)each};
@@ -109,19 +109,17 @@ static inline smxDataType_t R(type_of_rows)(const smx_call *call) {
 }
 
 /* To be read only: where they lie if they lie there as that type, else as REAL in the given room. */
-static inline const void *R(view)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, int n, REAL *room) {
-    if (lies_as(o, type)) return element_of(o, row, first);
-    room[0] = 0; /* the compiler takes n = 0 to be possible */
+FORCE_INLINE const void *R(view)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, int n, REAL *room) {
+    if (lies_as(o, type)) return element_of_type(type, o, row, first);
     R(load)(o, row, first, n, room);
     return room;
 }
 
 /* Where results are put together, at their destination if they can be; store_room() brings them there if not. */
-static inline destination R(place)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, REAL *room, bool streams) {
-    return lies_as(o, type) ? (destination){element_of(o, row, first), streams} : (destination){room, false};
+FORCE_INLINE destination R(place)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, REAL *room, bool streams) {
+    return lies_as(o, type) ? (destination){element_of_type(type, o, row, first), streams} : (destination){room, false};
 }
 
-static inline void R(store_room)(const smx_operand *o, int64_t row, int64_t first, int n, destination from, const REAL *room,
-                                 bool streams) {
+FORCE_INLINE void R(store_room)(const smx_operand *o, int64_t row, int64_t first, int n, destination from, const REAL *room, bool streams) {
     if (from.at == room) R(store)(o, row, first, n, room, streams);
 }

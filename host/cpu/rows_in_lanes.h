@@ -36,7 +36,7 @@ static inline bool R(takes_groups)(const smx_call *call) {
     const smxLayout_t *in = &call->in.layout;
     const bool side_by_side = in->inner >= LANES || (in->inner == 1 && in->outerStride == 1);
     if (call->in.offsets != NULL) return false;
-    const int most = call->second.data != NULL ? SMX_CPU_GROUP_COLS_OF_TWO : SMX_CPU_GROUP_COLS;
+    const int most = call->indices.data != NULL ? SMX_CPU_GROUP_COLS_OF_LOSSES : SMX_CPU_GROUP_COLS;
     return call->cols <= most || (call->strided && side_by_side && call->cols * LANES <= SMX_CPU_BLOCK);
 }
 

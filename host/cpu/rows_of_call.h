@@ -17,10 +17,12 @@ static inline int64_t distance_of_rows(const smxLayout_t *l, int64_t row, int ro
 
 static inline bool lies_as(const smx_operand *o, smxDataType_t type) { return o->layout.colStride == 1 && o->layout.type == type; }
 
-/* Of a row whose elements lie side by side. */
-static inline void *element_of(const smx_operand *o, int64_t row, int64_t at) {
-    return (char *)o->data + (row_offset(&o->layout, row) + at) * (int64_t)smx_cpu_element_bytes(o->layout.type);
+/* Of a row whose elements lie side by side, and are of this type. */
+static inline void *element_of_type(smxDataType_t type, const smx_operand *o, int64_t row, int64_t at) {
+    return (char *)o->data + (row_offset(&o->layout, row) + at) * (int64_t)smx_cpu_element_bytes(type);
 }
+
+static inline void *element_of(const smx_operand *o, int64_t row, int64_t at) { return element_of_type(o->layout.type, o, row, at); }
 
 /* A ragged row is the only row of a call of its own. One whose offsets cannot be right has no elements. */
 static inline void move_to_row(smx_operand *o, int64_t row) {

@@ -2,7 +2,7 @@
 #include "softmax_groups.h"
 
 FORCE_INLINE void R(softmax_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
-    const R(row_state) state = R(state_and_exponentials)(type, call, row, room);
+    const R(row_state) state = R(state_of_row)(call, row, room, true);
     const R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
     const REAL normalizer = state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO ? 0 : d.normalizer;
     R(put_scaled_exponentials)(type, call, row, room, &(R(scaling)){.reference = d.reference, .a = normalizer, .b = 1, .target = -1});
@@ -14,10 +14,10 @@ FORCE_INLINE R(lanes) R(log_probabilities)(const R(distribution) * d, R(lanes) x
 }
 
 FORCE_INLINE void R(log_softmax_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
-    const R(row_state) state = R(state_of_row)(type, call, row, room->block);
+    const R(row_state) state = R(state_of_row)(call, row, room, false);
     R(distribution) d = R(distribution_of)(state, (REAL)call->scale);
     if (state.sum == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.ln_sum = 0; /* leaves -inf */
-    const bool streams = smx_cpu_streams(call);
+    const bool streams = room->streams;
     FOR_EACH_BLOCK(call->cols) {
         const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, room->block);
         const destination y = R(place)(type, &call->out, row, first, room->block, streams);
@@ -26,8 +26,8 @@ FORCE_INLINE void R(log_softmax_row_of)(smxDataType_t type, const smx_call *call
     }
 }
 
-FORCE_INLINE void R(log_sum_exp_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
-    const R(row_state) state = R(state_of_row)(type, call, row, room->block);
+static void R(log_sum_exp_row)(const smx_call *call, int64_t row, R(row_room) * room) {
+    const R(row_state) state = R(state_of_row)(call, row, room, false);
     ((REAL *)call->lse)[row] = R(distribution_of)(state, (REAL)call->scale).lse;
 }
 
@@ -37,16 +37,34 @@ FORCE_INLINE R(lanes) R(softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scale, R
     return R(product)(R(product)(R(all)(scale), y), R(difference)(dy, R(all)(dot)));
 }
 
+FORCE_INLINE REAL R(sum_of_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room, REAL *room_y, bool of_products) {
+    double sum = 0;
+    FOR_EACH_BLOCK(call->cols) {
+        const void *const dy = R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block);
+        if (of_products)
+            sum += R(dot_product)(type, R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y), dy, BLOCK_SIZE);
+        else
+            sum += R(sum_of)(type, dy, BLOCK_SIZE);
+    }
+    return (REAL)sum;
+}
+
+/* The sum of dy, or of y * dy, over a row; those of short rows are computed a few at a time. */
+FORCE_INLINE REAL R(gradient_sum)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room, REAL *room_y,
+                                  bool of_products) {
+    if (row >= room->known) {
+        room->begin = row;
+        room->known = row + R(rows_ahead)(room, row);
+        for (int k = 0; row + k < room->known; k++) room->state[k].sum = R(sum_of_row)(type, call, row + k, room, room_y, of_products);
+    }
+    return room->state[row - room->begin].sum;
+}
+
 /* dx = scale * y * (dy - sum y dy) */
 FORCE_INLINE void R(softmax_backward_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
     REAL room_y[SMX_CPU_BLOCK];
-    double sum = 0;
-    FOR_EACH_BLOCK(call->cols) {
-        const void *const y = R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y);
-        sum += R(dot_product)(type, y, R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block), BLOCK_SIZE);
-    }
-    const REAL scale = (REAL)call->scale, dot = (REAL)sum;
-    const bool streams = smx_cpu_streams(call);
+    const REAL scale = (REAL)call->scale, dot = R(gradient_sum)(type, call, row, room, room_y, true);
+    const bool streams = room->streams;
     FOR_EACH_BLOCK(call->cols) {
         const void *const y = R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y);
         const void *const dy = R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block);
@@ -67,11 +85,8 @@ FORCE_INLINE R(lanes) R(log_softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scal
 /* dx = scale * (dy - exp(y) * sum dy) */
 FORCE_INLINE void R(log_softmax_backward_row_of)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room) {
     REAL room_y[SMX_CPU_BLOCK];
-    double sum = 0;
-    FOR_EACH_BLOCK(call->cols)
-    sum += R(sum_of)(type, R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block), BLOCK_SIZE);
-    const REAL scale = (REAL)call->scale, total = (REAL)sum;
-    const bool streams = smx_cpu_streams(call);
+    const REAL scale = (REAL)call->scale, total = R(gradient_sum)(type, call, row, room, room_y, false);
+    const bool streams = room->streams;
     FOR_EACH_BLOCK(call->cols) {
         const void *const y = R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y);
         const void *const dy = R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block);
@@ -92,10 +107,6 @@ static void R(softmax_row)(const smx_call *call, int64_t row, R(row_room) * room
 
 static void R(log_softmax_row)(const smx_call *call, int64_t row, R(row_room) * room) {
     BY_TYPE(room->type, R(log_softmax_row_of), call, row, room);
-}
-
-static void R(log_sum_exp_row)(const smx_call *call, int64_t row, R(row_room) * room) {
-    BY_TYPE(room->type, R(log_sum_exp_row_of), call, row, room);
 }
 
 static void R(softmax_backward_row)(const smx_call *call, int64_t row, R(row_room) * room) {
@@ -124,6 +135,7 @@ static void R(softmax_part)(const void *context, int64_t begin, int64_t end) {
     R(row_room) room;
     smx_call own;
     R(make_room)(&room, call, call->op == SMX_OP_SOFTMAX_FORWARD);
+    room.end = end;
     for (int64_t row = begin; row < end; row++) function(call_of_row(call, row, &own), row, &room);
     R(free_room)(&room);
     stream_fence();
