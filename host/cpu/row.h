@@ -32,7 +32,8 @@ typedef struct R(row_room) {
 /* Short rows have their states computed a few at a time, pass by pass: what a row has to wait for, the steps across its lanes, passes while
  * other rows are worked on. */
 static inline void R(plan_ahead)(R(row_room) * room, const smx_call *call) {
-    const int64_t most = SMX_CPU_AHEAD_BYTES / sizeof(REAL);
+    const size_t bytes = call->second.data != NULL ? SMX_CPU_AHEAD_BYTES_OF_TWO : SMX_CPU_AHEAD_BYTES;
+    const int64_t most = (int64_t)(bytes / sizeof(REAL));
     room->most_ahead = 1;
     room->apart = 0;
     if (call->in.offsets != NULL || call->cols > most / 2) return;

@@ -69,7 +69,8 @@ FORCE_INLINE void R(softmax_backward_row_of)(smxDataType_t type, const smx_call 
         const void *const y = R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y);
         const void *const dy = R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block);
         const destination dx = R(place)(type, &call->out, row, first, room->block, streams);
-        const upcoming next_y = R(after)(&call->in, row, first, BLOCK_SIZE), next_dy = R(after)(&call->second, row, first, BLOCK_SIZE);
+        const upcoming next_y = R(after)(&call->in, row, first, room->most_ahead * BLOCK_SIZE);
+        const upcoming next_dy = R(after)(&call->second, row, first, room->most_ahead * BLOCK_SIZE);
         PUT_EACH(type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
                   R(softmax_gradient)(R(lanes_at)(type, y, i, m), R(lanes_at)(type, dy, i, m), scale, dot)));
@@ -91,7 +92,8 @@ FORCE_INLINE void R(log_softmax_backward_row_of)(smxDataType_t type, const smx_c
         const void *const y = R(view)(type, &call->in, row, first, BLOCK_SIZE, room_y);
         const void *const dy = R(view)(type, &call->second, row, first, BLOCK_SIZE, room->block);
         const destination dx = R(place)(type, &call->out, row, first, room->block, streams);
-        const upcoming next_y = R(after)(&call->in, row, first, BLOCK_SIZE), next_dy = R(after)(&call->second, row, first, BLOCK_SIZE);
+        const upcoming next_y = R(after)(&call->in, row, first, room->most_ahead * BLOCK_SIZE);
+        const upcoming next_dy = R(after)(&call->second, row, first, room->most_ahead * BLOCK_SIZE);
         PUT_EACH(type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
                   R(log_softmax_gradient)(R(lanes_at)(type, y, i, m), R(lanes_at)(type, dy, i, m), scale, total)));

@@ -14,6 +14,7 @@ enum {
 
     /* Of rows that are short beside this, a few are taken together, so many at most. */
     SMX_CPU_AHEAD_BYTES = 8 << 10,
+    SMX_CPU_AHEAD_BYTES_OF_TWO = 2 << 10, /* where there are two operands, of which as much again is on its way to the cache */
     SMX_CPU_ROWS_AHEAD = 32,
 
     /* Rows up to so long are taken in groups, one per lane: reductions need no steps across a vector then. Rows that
