@@ -484,9 +484,7 @@ static smxStatus_t run(host_batch *b) {
 /* ---- the call ---- */
 
 static smxStatus_t check_options(const char *call, const smxHostOptions_t *o) {
-    if (o->size != sizeof *o)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: hostOptions size is %zu, this library's is %zu: use SMX_HOST_OPTIONS_INIT", call,
-                        o->size, sizeof *o);
+    SMX_TRY(smx_check_options_size(call, "hostOptions", o->size, sizeof *o, "SMX_HOST_OPTIONS_INIT"));
     if (o->chunkRows < 0) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: chunkRows is %lld", call, (long long)o->chunkRows);
     return SMX_STATUS_SUCCESS;
 }

@@ -303,6 +303,7 @@ smxStatus_t smx_check_layout(const char *call, const char *name, const smxLayout
 
 /* ---- the rules that all operations share (rules.c) ---- */
 
+smxStatus_t smx_check_options_size(const char *call, const char *options, size_t given, size_t own, const char *macro);
 smxStatus_t smx_take_operand(const char *call, smx_operand *operand, const char *name, const smxLayout_t *layout, const void *data);
 bool smx_is_strided(const smxLayout_t *layout);
 smxStatus_t smx_check_call(smx_call *call); /* also sets rows, cols and strided */

@@ -12,9 +12,7 @@ smxStatus_t smx_take_loss_options(smx_call *call, const smxCrossEntropyOptions_t
     const char *name = call->name;
     const smxCrossEntropyOptions_t defaults = SMX_CROSS_ENTROPY_OPTIONS_INIT;
     const smxCrossEntropyOptions_t *o = given != NULL ? given : &defaults;
-    if (o->size != sizeof *o)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: options size is %zu, this library's is %zu: use SMX_CROSS_ENTROPY_OPTIONS_INIT",
-                        name, o->size, sizeof *o);
+    SMX_TRY(smx_check_options_size(name, "options", o->size, sizeof *o, "SMX_CROSS_ENTROPY_OPTIONS_INIT"));
     if ((unsigned)o->reduction > SMX_REDUCTION_NONE)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: reduction %d is unknown", name, (int)o->reduction);
     if ((unsigned)o->emptyMean > SMX_EMPTY_MEAN_ZERO)

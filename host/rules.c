@@ -1,5 +1,10 @@
-/* The rules that all operations share: operands, values per row, overlap. */
+/* The rules that all operations share: size of options, operands, values per row, overlap. */
 #include "internal.h"
+
+smxStatus_t smx_check_options_size(const char *call, const char *options, size_t given, size_t own, const char *macro) {
+    if (given == own) return SMX_STATUS_SUCCESS;
+    return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %s size is %zu, this library's is %zu: use %s", call, options, given, own, macro);
+}
 
 smxStatus_t smx_take_operand(const char *call, smx_operand *operand, const char *name, const smxLayout_t *layout, const void *data) {
     if (layout == NULL) return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: %sLayout is NULL", call, name);

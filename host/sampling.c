@@ -47,13 +47,8 @@ smxStatus_t smxTopK(smxHandle_t handle, const smxSoftmaxOptions_t *options, cons
     return smx_run(&call);
 }
 
-static smxStatus_t check_size(const char *name, size_t given, size_t own, const char *macro) {
-    if (given == own) return SMX_STATUS_SUCCESS;
-    return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: options size is %zu, this library's is %zu: use %s", name, given, own, macro);
-}
-
 static smxStatus_t check_sample_options(const char *name, const smxSampleOptions_t *options) {
-    SMX_TRY(check_size(name, options->size, sizeof *options, "SMX_SAMPLE_OPTIONS_INIT"));
+    SMX_TRY(smx_check_options_size(name, "options", options->size, sizeof *options, "SMX_SAMPLE_OPTIONS_INIT"));
     if (!(isfinite(options->temperature) && options->temperature >= 0))
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: temperature is %g, it has to be finite and at least 0", name,
                         (double)options->temperature);
@@ -86,7 +81,7 @@ smxStatus_t smxSample(smxHandle_t handle, const smxSampleOptions_t *options, con
 }
 
 static smxStatus_t check_multinomial_options(const char *name, const smxMultinomialOptions_t *options) {
-    SMX_TRY(check_size(name, options->size, sizeof *options, "SMX_MULTINOMIAL_OPTIONS_INIT"));
+    SMX_TRY(smx_check_options_size(name, "options", options->size, sizeof *options, "SMX_MULTINOMIAL_OPTIONS_INIT"));
     if ((unsigned)options->input > SMX_MULTINOMIAL_PROBABILITIES)
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: input %d is unknown", name, (int)options->input);
     if (!(isfinite(options->temperature) && options->temperature > 0))

@@ -7,9 +7,7 @@ smxStatus_t smx_start_softmax(smx_call *call, const char *name, smxOp_t op, smxH
     SMX_TRY(smx_enter(name, handle));
     const smxSoftmaxOptions_t defaults = SMX_SOFTMAX_OPTIONS_INIT;
     const smxSoftmaxOptions_t *options = given != NULL ? given : &defaults;
-    if (options->size != sizeof *options)
-        return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: options size is %zu, this library's is %zu: use SMX_SOFTMAX_OPTIONS_INIT", name,
-                        options->size, sizeof *options);
+    SMX_TRY(smx_check_options_size(name, "options", options->size, sizeof *options, "SMX_SOFTMAX_OPTIONS_INIT"));
     if (!(isfinite(options->scale) && options->scale > 0))
         return smx_fail(SMX_STATUS_INVALID_VALUE, "%s: scale is %g, it has to be finite and above 0", name, (double)options->scale);
     if ((unsigned)options->emptyRow > SMX_EMPTY_ROW_ZERO)
