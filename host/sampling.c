@@ -3,22 +3,23 @@
 
 #include "internal.h"
 
-static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle, const smxLayout_t *xLayout, const void *x,
-                         smxDataType_t index_type, void *indices, int64_t per_row) {
+static smxStatus_t start(smx_call *call, const char *name, smxOp_t op, smxHandle_t handle) {
     SMX_TRY(smx_enter(name, handle));
-    *call = (smx_call){.name = name,
-                       .op = op,
-                       .handle = handle,
-                       .scale = 1,
-                       .reduction = SMX_REDUCTION_NONE,
-                       .choice = {.index_type = index_type, .indices = indices, .per_row = per_row, .temperature = 1, .top_p = 1}};
-    SMX_TRY(smx_take_operand(name, &call->in, "x", xLayout, x));
-    return smx_check_layout(name, "x", xLayout); /* the rules of options count its columns */
+    *call = (smx_call){.name = name, .op = op, .handle = handle, .scale = 1, .reduction = SMX_REDUCTION_NONE};
+    return SMX_STATUS_SUCCESS;
+}
+
+static smxStatus_t take_choice(smx_call *call, const smxLayout_t *xLayout, const void *x, smxDataType_t index_type, void *indices,
+                               int64_t per_row) {
+    call->choice = (smx_choice){.index_type = index_type, .indices = indices, .per_row = per_row, .temperature = 1, .top_p = 1};
+    SMX_TRY(smx_take_operand(call->name, &call->in, "x", xLayout, x));
+    return smx_check_layout(call->name, "x", xLayout); /* the rules of options count its columns */
 }
 
 smxStatus_t smxArgmax(smxHandle_t handle, const smxLayout_t *xLayout, const void *x, smxDataType_t indexType, void *indices) {
     smx_call call;
-    SMX_TRY(start(&call, "smxArgmax", SMX_OP_ARGMAX, handle, xLayout, x, indexType, indices, 1));
+    SMX_TRY(start(&call, "smxArgmax", SMX_OP_ARGMAX, handle));
+    SMX_TRY(take_choice(&call, xLayout, x, indexType, indices, 1));
     return smx_run(&call);
 }
 
@@ -35,13 +36,9 @@ static smxStatus_t check_count(const smx_call *call, const char *name, int64_t c
 
 smxStatus_t smxTopK(smxHandle_t handle, const smxSoftmaxOptions_t *options, const smxLayout_t *xLayout, const void *x, int64_t k,
                     float *probabilities, smxDataType_t indexType, void *indices) {
-    const char *name = "smxTopK";
-    smx_call softmax, call;
-    SMX_TRY(smx_start_softmax(&softmax, name, SMX_OP_TOP_K, handle, options));
-    SMX_TRY(start(&call, name, SMX_OP_TOP_K, handle, xLayout, x, indexType, indices, k));
-    call.scale = softmax.scale;
-    call.algorithm = softmax.algorithm;
-    call.empty_row = softmax.empty_row;
+    smx_call call;
+    SMX_TRY(smx_start_softmax(&call, "smxTopK", SMX_OP_TOP_K, handle, options));
+    SMX_TRY(take_choice(&call, xLayout, x, indexType, indices, k));
     call.choice.probabilities = probabilities;
     SMX_TRY(check_count(&call, "k", k, false));
     return smx_run(&call);
@@ -67,7 +64,8 @@ smxStatus_t smxSample(smxHandle_t handle, const smxSampleOptions_t *options, con
     const char *name = "smxSample";
     const smxSampleOptions_t defaults = SMX_SAMPLE_OPTIONS_INIT, *o = options != NULL ? options : &defaults;
     smx_call call;
-    SMX_TRY(start(&call, name, SMX_OP_SAMPLE, handle, xLayout, x, indexType, indices, 1));
+    SMX_TRY(start(&call, name, SMX_OP_SAMPLE, handle));
+    SMX_TRY(take_choice(&call, xLayout, x, indexType, indices, 1));
     SMX_TRY(check_sample_options(name, o));
     smx_choice *c = &call.choice;
     c->log_probabilities = logProbabilities;
@@ -98,7 +96,8 @@ smxStatus_t smxMultinomial(smxHandle_t handle, const smxMultinomialOptions_t *op
     const char *name = "smxMultinomial";
     const smxMultinomialOptions_t defaults = SMX_MULTINOMIAL_OPTIONS_INIT, *o = options != NULL ? options : &defaults;
     smx_call call;
-    SMX_TRY(start(&call, name, SMX_OP_MULTINOMIAL, handle, xLayout, x, indexType, indices, draws));
+    SMX_TRY(start(&call, name, SMX_OP_MULTINOMIAL, handle));
+    SMX_TRY(take_choice(&call, xLayout, x, indexType, indices, draws));
     SMX_TRY(check_multinomial_options(name, o));
     SMX_TRY(check_count(&call, "draws", draws, o->withReplacement != 0));
     smx_choice *c = &call.choice;
