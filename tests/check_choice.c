@@ -1,13 +1,12 @@
 #include "check_choice.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "oracle_choice.h"
+#include "expected_choice.h"
 
 __extension__ typedef unsigned __int128 product128;
 
@@ -372,138 +371,56 @@ void fail_choice(const choice_run *run, const char *format, ...) {
     abort();
 }
 
-static void expect_index(const choice_run *run, int64_t row, int64_t i, int64_t expected) {
-    const int64_t got = choice_index(run, row, i);
-    if (got != expected)
-        fail_choice(run, "index %lld of row %lld is %lld instead of %lld", (long long)i, (long long)row, (long long)got,
-                    (long long)expected);
-}
+/* ---- comparison of a row; false: it has no distribution ---- */
 
-static void expect_near(const choice_run *run, int64_t row, int64_t i, double expected, double bound) {
-    const double got = (double)choice_number(run, row, i);
-    const bool same = isnan(expected) ? isnan(got) : isinf(expected) ? got == expected : fabs(got - expected) <= bound;
-    if (!same)
-        fail_choice(run, "number %lld of row %lld is %.9g instead of %.17g, bound %g", (long long)i, (long long)row, got, expected, bound);
-}
-
-/* ---- comparisons, row by row; false: the row has no distribution ---- */
-
-typedef struct scratch {
-    double *x, *p;
-    uint64_t *weights;
-    int64_t *order;
-} scratch;
-
-static bool compare_argmax(const choice_run *run, int64_t row, const scratch *s) {
-    const int64_t expected = oracle_argmax(s->x, run->cols);
-    expect_index(run, row, 0, expected);
-    return expected >= 0;
-}
-
-static bool is_empty(const double *x, int64_t cols) {
-    for (int64_t j = 0; j < cols; j++)
-        if (x[j] != (double)-INFINITY) return false;
-    return true;
-}
-
-static bool compare_top_k(const choice_run *run, int64_t row, const scratch *s) {
+static choice_row row_of(const choice_run *run, int64_t row, const double *x) {
     const choice *c = &run->spec;
-    const double scale = (double)c->scale;
-    const bool good = oracle_has_distribution(s->x, run->cols);
-
-    if (!good) {
-        const bool zero = c->empty_row == SMX_EMPTY_ROW_ZERO && is_empty(s->x, run->cols);
-        for (int64_t i = 0; i < c->per_row; i++) {
-            expect_index(run, row, i, -1);
-            expect_near(run, row, i, zero ? 0.0 : (double)NAN, 0.0);
-        }
-        return false;
+    choice_row r = {.op = c->op,
+                    .type = c->layout.type,
+                    .x = x,
+                    .cols = run->cols,
+                    .per_row = c->per_row,
+                    .scale = (double)c->scale,
+                    .empty_row = c->empty_row,
+                    .temperature = c->temperature,
+                    .filters = {c->top_k, c->top_p, c->min_p},
+                    .from_probabilities = c->from_probabilities,
+                    .with_replacement = !c->without_replacement,
+                    .seed = c->seed,
+                    .key = (uint64_t)row,
+                    .offset = c->offset_of_bits};
+    if ((c->given & GIVEN_TEMPERATURES) != 0) r.temperature = (float)tensor_stored(&run->temperatures, 0, row);
+    if ((c->given & GIVEN_SEED_OFFSET) != 0) {
+        r.seed = load_number64(&run->seed_offset, 0);
+        r.offset = load_number64(&run->seed_offset, 1);
     }
-    oracle_order(s->x, run->cols, s->order);
-    oracle_kept_softmax(s->x, run->cols, 1 / scale, NULL, s->p);
-    for (int64_t i = 0; i < c->per_row; i++) {
-        const int64_t j = s->order[i];
-        const double distance = fabs(s->x[j] - s->x[s->order[0]]) * scale;
-        expect_index(run, row, i, j);
-        expect_near(run, row, i, s->p[j], s->p[j] == 0 ? 0x1p-126 : s->p[j] * (4e-7 + 2e-7 * distance) + 0x1p-126);
-    }
-    return true;
-}
-
-/* The random bits of a draw. */
-static uint64_t bits_of(const choice_run *run, int64_t row, int64_t draw) {
-    const choice *c = &run->spec;
-    const bool both = (c->given & GIVEN_SEED_OFFSET) != 0;
-    uint64_t seed = both ? load_number64(&run->seed_offset, 0) : c->seed, key = (uint64_t)row;
-    uint64_t offset = both ? load_number64(&run->seed_offset, 1) : c->offset_of_bits;
-
     if ((c->given & GIVEN_ROW_SEEDS) != 0) {
-        seed = load_number64(&run->row_seeds, row);
-        key = 0;
+        r.seed = load_number64(&run->row_seeds, row);
+        r.key = 0;
     }
-    if ((c->given & GIVEN_ROW_OFFSETS) != 0) offset += load_number64(&run->row_offsets, row);
-    if ((c->given & GIVEN_ROW_KEYS) != 0) key = load_number64(&run->row_keys, row);
-    return oracle_random_bits(seed, key, offset + (uint64_t)draw);
+    if ((c->given & GIVEN_ROW_OFFSETS) != 0) r.offset += load_number64(&run->row_offsets, row);
+    if ((c->given & GIVEN_ROW_KEYS) != 0) r.key = load_number64(&run->row_keys, row);
+    return r;
 }
 
-static void expect_sample(const choice_run *run, int64_t row, int64_t index, double log_probability) {
-    expect_index(run, row, 0, index);
-    if (writes_numbers(&run->spec)) expect_near(run, row, 0, log_probability, 1e-6 * fmax(1.0, fabs(log_probability)));
-}
-
-/* 1 / temperature is kept finite in the type computed with. */
-static double temperature_in_effect(const choice *c, double temperature) {
-    const double least = 1.4426950408889634 * 0x1p24 / (c->layout.type == SMX_R_64F ? DBL_MAX : (double)FLT_MAX);
-    return temperature > least ? temperature : least;
-}
-
-static bool compare_sample(const choice_run *run, int64_t row, const scratch *s) {
-    const choice *c = &run->spec;
-    const float temperature = (c->given & GIVEN_TEMPERATURES) != 0 ? (float)tensor_stored(&run->temperatures, 0, row) : c->temperature;
-    const bool greedy = temperature == 0;
-    const int64_t best = oracle_argmax(s->x, run->cols);
-
-    if (!(temperature >= 0) || isinf(temperature) || best < 0 || (!greedy && !oracle_has_distribution(s->x, run->cols))) {
-        expect_sample(run, row, -1, (double)NAN);
-        return false;
-    }
-    if (greedy) {
-        expect_sample(run, row, best, 0.0);
-        if (writes_numbers(c) && choice_number(run, row, 0) != 0) fail_choice(run, "row %lld: temperature 0", (long long)row);
-        return true;
-    }
-    const double in_effect = temperature_in_effect(c, (double)temperature);
-    const oracle_filters filters = {c->top_k, c->top_p, c->min_p};
-    oracle_logit_weights(s->x, run->cols, c->layout.type == SMX_R_64F, temperature, s->weights);
-    oracle_filter(s->x, run->cols, &filters, s->weights);
-    const int64_t token = oracle_draw(s->weights, run->cols, bits_of(run, row, 0));
-    expect_sample(run, row, token, oracle_kept_log_softmax(s->x, run->cols, in_effect, s->weights, token));
-    return true;
-}
-
-static bool compare_multinomial(const choice_run *run, int64_t row, const scratch *s) {
-    const choice *c = &run->spec;
-    bool good = c->from_probabilities ? oracle_probability_weights(s->x, run->cols, s->weights) : oracle_has_distribution(s->x, run->cols);
-
-    if (good && !c->from_probabilities) oracle_logit_weights(s->x, run->cols, c->layout.type == SMX_R_64F, c->temperature, s->weights);
-    for (int64_t i = 0; i < c->per_row; i++) {
-        const int64_t column = good ? oracle_draw(s->weights, run->cols, bits_of(run, row, i)) : -1;
-        expect_index(run, row, i, column);
-        if (column < 0) good = false;
-        if (c->without_replacement && good) s->weights[column] = 0;
+static bool compare_row(const choice_run *run, int64_t row, double *x, expected_choice *expected) {
+    session_count_comparison();
+    tensor_stored_row(&run->x, row, x);
+    const choice_row r = row_of(run, row, x);
+    const bool good = expect_choices(&r, expected);
+    for (int64_t i = 0; i < run->spec.per_row; i++) {
+        const expected_choice *e = &expected[i];
+        const int64_t index = choice_index(run, row, i);
+        if (index != e->index)
+            fail_choice(run, "index %lld of row %lld is %lld instead of %lld", (long long)i, (long long)row, (long long)index,
+                        (long long)e->index);
+        if (!writes_numbers(&run->spec)) continue;
+        const double number = (double)choice_number(run, row, i);
+        if (!choice_number_agrees(number, e))
+            fail_choice(run, "number %lld of row %lld is %.9g instead of %.17g, bound %g", (long long)i, (long long)row, number, e->number,
+                        e->bound);
     }
     return good;
-}
-
-static bool compare_row(const choice_run *run, int64_t row, const scratch *s) {
-    session_count_comparison();
-    tensor_stored_row(&run->x, row, s->x);
-    switch (run->spec.op) {
-    case SMX_OP_ARGMAX: return compare_argmax(run, row, s);
-    case SMX_OP_TOP_K: return compare_top_k(run, row, s);
-    case SMX_OP_SAMPLE: return compare_sample(run, row, s);
-    default: return compare_multinomial(run, row, s);
-    }
 }
 
 /* ---- comparison of everything ---- */
@@ -542,23 +459,20 @@ static void *some(size_t bytes) {
 }
 
 void choice_compare(choice_run *run) {
-    const size_t cols = (size_t)run->cols;
-    const scratch s = {some(cols * sizeof(double)), some(cols * sizeof(double)), some(cols * sizeof(uint64_t)),
-                       some(cols * sizeof(int64_t))};
+    double *x = some((size_t)run->cols * sizeof *x);
+    expected_choice *expected = some((size_t)run->spec.per_row * sizeof *expected);
     int64_t bad = 0, first = -1;
 
     if (run->rows == 0) session_count_comparison();
     for (int64_t r = 0; r < run->rows; r++)
-        if (!compare_row(run, r, &s)) {
+        if (!compare_row(run, r, x, expected)) {
             bad++;
             first = first < 0 ? r : first;
         }
     require_unchanged(run);
     compare_count(run, bad, first);
-    free(s.x);
-    free(s.p);
-    free(s.weights);
-    free(s.order);
+    free(x);
+    free(expected);
 }
 
 void choice_require_nothing_written(choice_run *run) {
@@ -578,4 +492,25 @@ void check_choice(const choice *c) {
     if (status != SMX_STATUS_SUCCESS) fail_choice(&run, "status %d: %s", (int)status, smxGetLastErrorMessage());
     choice_compare(&run);
     choice_release(&run);
+}
+
+void check_same_first_index(const choice *c, const choice *other) {
+    choice_run one, two;
+    choice_prepare(&one, c);
+    choice_prepare(&two, other);
+    require_success(choice_execute(&one), choice_name(c->op));
+    choice_compare(&one);
+    require_success(choice_execute(&two), choice_name(other->op));
+    choice_compare(&two);
+    for (int64_t r = 0; r < one.rows; r++) {
+        const int64_t index = choice_index(&one, r, 0), of_other = choice_index(&two, r, 0);
+        session_count_comparison();
+        if (index != of_other)
+            fail_choice(&one, "row %lld: %lld, but %lld of %s", (long long)r, (long long)index, (long long)of_other,
+                        choice_name(other->op));
+        if (c->op == SMX_OP_SAMPLE && other->op == SMX_OP_ARGMAX && index >= 0 && choice_number(&one, r, 0) != 0)
+            fail_choice(&one, "row %lld: log-probability %.9g", (long long)r, (double)choice_number(&one, r, 0));
+    }
+    choice_release(&one);
+    choice_release(&two);
 }

@@ -71,6 +71,9 @@ void fill_up_to_the_draw(const choice *c, int64_t row, double *x);
 
 /* The call must succeed and agree with the oracle. */
 void check_choice(const choice *c);
+/* Both succeed and agree with the oracle, and the first index of every row is the same. A sample beside argmax has to be certain: the
+ * logarithm of its probability is 0. */
+void check_same_first_index(const choice *c, const choice *other);
 
 /* ---- the steps, for tests that need them one by one ---- */
 

@@ -176,18 +176,8 @@ START_TEST(the_first_draw_is_a_sample) {
     for (int64_t cols = 2; cols < 3000; cols = cols * 4 + 3) {
         choice first = choice_of(SMX_OP_MULTINOMIAL, floating_types[_i], 12, cols),
                second = choice_of(SMX_OP_SAMPLE, floating_types[_i], 12, cols);
-        choice_run one, other;
         first.per_row = 3;
-        choice_prepare(&one, &first);
-        choice_prepare(&other, &second);
-        require_success(choice_execute(&one), "smxMultinomial");
-        require_success(choice_execute(&other), "smxSample");
-        for (int64_t r = 0; r < one.rows; r++) {
-            session_count_comparison();
-            ck_assert_int_eq(choice_index(&one, r, 0), choice_index(&other, r, 0));
-        }
-        choice_release(&one);
-        choice_release(&other);
+        check_same_first_index(&first, &second);
     }
 }
 END_TEST

@@ -61,18 +61,8 @@ START_TEST(one_is_argmax) {
     for (int64_t cols = 1; cols <= 2000; cols = cols * 4 + 3) {
         choice first = choice_of(SMX_OP_TOP_K, floating_types[_i], 20, cols),
                second = choice_of(SMX_OP_ARGMAX, floating_types[_i], 20, cols);
-        choice_run one, other;
         first.fill = second.fill = fill_ties;
-        choice_prepare(&one, &first);
-        choice_prepare(&other, &second);
-        require_success(choice_execute(&one), "smxTopK");
-        require_success(choice_execute(&other), "smxArgmax");
-        for (int64_t r = 0; r < one.rows; r++) {
-            session_count_comparison();
-            ck_assert_int_eq(choice_index(&one, r, 0), choice_index(&other, r, 0));
-        }
-        choice_release(&one);
-        choice_release(&other);
+        check_same_first_index(&first, &second);
     }
 }
 END_TEST

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "data_stream.h"
+#include "expected_choice.h"
 #include "internal.h" /* smx_pin_plan */
-#include "oracle_choice.h"
 
 /* The arrays of a call. */
 typedef enum array { X, INDICES, NUMBERS, TEMPERATURES, SEED_OFFSET, ROW_SEEDS, ROW_OFFSETS, ROW_KEYS, ARRAYS } array;
@@ -209,141 +209,93 @@ static uint64_t number64(const fuzz_choice_call *c, array which, int64_t at) {
     return value;
 }
 
-static uint64_t bits_of(const fuzz_choice_call *c, int64_t row, int64_t draw) {
-    uint64_t seed = c->op == SMX_OP_SAMPLE ? c->sample.seed : c->multinomial.seed, key = (uint64_t)row;
-    uint64_t offset = c->op == SMX_OP_SAMPLE ? c->sample.offset : c->multinomial.offset;
-    if (is_given(c, SEED_OFFSET)) {
-        seed = number64(c, SEED_OFFSET, 0);
-        offset = number64(c, SEED_OFFSET, 1);
-    }
-    if (is_given(c, ROW_SEEDS)) {
-        seed = number64(c, ROW_SEEDS, row);
-        key = 0;
-    }
-    if (is_given(c, ROW_OFFSETS)) offset += number64(c, ROW_OFFSETS, row);
-    if (is_given(c, ROW_KEYS)) key = number64(c, ROW_KEYS, row);
-    return oracle_random_bits(seed, key, offset + (uint64_t)draw);
-}
-
-static void expect_index(const fuzz_choice_call *c, int64_t row, int64_t at, int64_t expected) {
-    const unsigned char *place = after(c, INDICES) + (size_t)(row * c->per_row + at) * element_bytes(c->index_type);
-    int32_t narrow;
-    int64_t got;
-    memcpy(&narrow, place, sizeof narrow);
-    got = narrow;
-    if (c->index_type == SMX_R_64I) memcpy(&got, place, sizeof got);
-    if (got != expected)
-        finding_in(c, "index %lld of row %lld is %lld, expected %lld", (long long)at, (long long)row, (long long)got, (long long)expected);
-}
-
-static void expect_number(const fuzz_choice_call *c, int64_t at, double expected, double bound) {
-    float got;
-    if (!is_given(c, NUMBERS)) return;
-    memcpy(&got, after(c, NUMBERS) + (size_t)at * sizeof got, sizeof got);
-    if (isnan(expected) ? isnan(got) : fabs((double)got - expected) <= bound) return;
-    finding_in(c, "number %lld is %.9g, expected %.17g, bound %g", (long long)at, (double)got, expected, bound);
-}
-
-typedef struct row_data {
-    double *x, *p;
-    uint64_t *weights;
-    int64_t *order;
-} row_data;
-
-static bool only_minus_infinity(const double *x, int64_t cols) {
-    for (int64_t j = 0; j < cols; j++)
-        if (x[j] != (double)-INFINITY) return false;
-    return true;
-}
-
-/* Are distances times the scale beyond the range of the type that is computed with? Then it depends on the order of operations. */
-static bool out_of_range(const fuzz_choice_call *c, const row_data *d) {
-    const double most = c->layout.type == SMX_R_64F ? DBL_MAX : (double)FLT_MAX;
-    const double largest = d->x[oracle_argmax(d->x, c->layout.cols)];
-    for (int64_t j = 0; j < c->layout.cols; j++)
-        if (isfinite(d->x[j]) && (largest - d->x[j] > most / 16 || fabs(d->x[j]) > most / 16)) return true;
-    return false;
-}
-
-static bool compare_top_k(const fuzz_choice_call *c, int64_t row, const row_data *d) {
-    const int64_t cols = c->layout.cols, first = row * c->per_row;
-    const double scale = (double)c->softmax.scale;
-    if (!oracle_has_distribution(d->x, cols)) {
-        const bool zero = c->softmax.emptyRow == SMX_EMPTY_ROW_ZERO && only_minus_infinity(d->x, cols);
-        for (int64_t i = 0; i < c->per_row; i++) {
-            expect_index(c, row, i, -1);
-            expect_number(c, first + i, zero ? 0.0 : (double)NAN, 0.0);
-        }
-        return false;
-    }
-    oracle_order(d->x, cols, d->order);
-    oracle_kept_softmax(d->x, cols, 1 / scale, NULL, d->p);
-    const bool bounded = !out_of_range(c, d);
-    for (int64_t i = 0; i < c->per_row; i++) {
-        const int64_t j = d->order[i];
-        const double p = d->p[j], distance = (d->x[d->order[0]] - d->x[j]) * scale;
-        expect_index(c, row, i, j);
-        if (bounded) expect_number(c, first + i, p, p == 0 ? 0x1p-126 : p * (4e-7 + 2e-7 * distance) + 0x1p-126);
-    }
-    return true;
-}
-
 static float temperature_of(const fuzz_choice_call *c, int64_t row) {
-    float value = c->sample.temperature;
-    if (is_given(c, TEMPERATURES)) memcpy(&value, before(c, TEMPERATURES) + (size_t)row * sizeof value, sizeof value);
+    float value = c->op == SMX_OP_MULTINOMIAL ? c->multinomial.temperature : c->sample.temperature;
+    if (c->op == SMX_OP_SAMPLE && is_given(c, TEMPERATURES))
+        memcpy(&value, before(c, TEMPERATURES) + (size_t)row * sizeof value, sizeof value);
     return value;
 }
 
-static bool compare_sample(const fuzz_choice_call *c, int64_t row, const row_data *d) {
-    const int64_t cols = c->layout.cols, best = oracle_argmax(d->x, cols);
-    const float temperature = temperature_of(c, row);
-    if (!(temperature >= 0) || isinf(temperature) || best < 0 || (temperature != 0 && !oracle_has_distribution(d->x, cols))) {
-        expect_index(c, row, 0, -1);
-        expect_number(c, row, (double)NAN, 0.0);
-        return false;
+static choice_row row_of(const fuzz_choice_call *c, int64_t row, const double *x) {
+    const bool samples = c->op == SMX_OP_SAMPLE;
+    choice_row r = {.op = c->op,
+                    .type = c->layout.type,
+                    .x = x,
+                    .cols = c->layout.cols,
+                    .per_row = c->per_row,
+                    .scale = (double)c->softmax.scale,
+                    .empty_row = c->softmax.emptyRow,
+                    .temperature = temperature_of(c, row),
+                    .filters = {c->sample.topK, c->sample.topP, c->sample.minP},
+                    .from_probabilities = c->multinomial.input == SMX_MULTINOMIAL_PROBABILITIES,
+                    .with_replacement = c->multinomial.withReplacement != 0,
+                    .seed = samples ? c->sample.seed : c->multinomial.seed,
+                    .key = (uint64_t)row,
+                    .offset = samples ? c->sample.offset : c->multinomial.offset};
+    if (is_given(c, SEED_OFFSET)) {
+        r.seed = number64(c, SEED_OFFSET, 0);
+        r.offset = number64(c, SEED_OFFSET, 1);
     }
-    if (temperature == 0) {
-        expect_index(c, row, 0, best);
-        expect_number(c, row, 0.0, 0.0);
-        return true;
+    if (is_given(c, ROW_SEEDS)) {
+        r.seed = number64(c, ROW_SEEDS, row);
+        r.key = 0;
     }
-    const oracle_filters filters = {c->sample.topK, c->sample.topP, c->sample.minP};
-    oracle_logit_weights(d->x, cols, c->layout.type == SMX_R_64F, temperature, d->weights);
-    oracle_filter(d->x, cols, &filters, d->weights);
-    const int64_t token = oracle_draw(d->weights, cols, bits_of(c, row, 0));
-    expect_index(c, row, 0, token);
-    const double expected = oracle_kept_log_softmax(d->x, cols, (double)temperature, d->weights, token);
-    const bool too_cold = (double)temperature < 1e-30; /* the factor is capped */
-    if (!too_cold && !out_of_range(c, d)) expect_number(c, row, expected, 1e-6 * fmax(1.0, fabs(expected)));
-    return true;
+    if (is_given(c, ROW_OFFSETS)) r.offset += number64(c, ROW_OFFSETS, row);
+    if (is_given(c, ROW_KEYS)) r.key = number64(c, ROW_KEYS, row);
+    return r;
 }
 
-static bool compare_multinomial(const fuzz_choice_call *c, int64_t row, const row_data *d) {
-    const int64_t cols = c->layout.cols;
-    const bool probabilities = c->multinomial.input == SMX_MULTINOMIAL_PROBABILITIES;
-    bool good = probabilities ? oracle_probability_weights(d->x, cols, d->weights) : oracle_has_distribution(d->x, cols);
-    if (good && !probabilities) oracle_logit_weights(d->x, cols, c->layout.type == SMX_R_64F, c->multinomial.temperature, d->weights);
+static int64_t index_at(const fuzz_choice_call *c, int64_t at) {
+    const unsigned char *place = after(c, INDICES) + (size_t)at * element_bytes(c->index_type);
+    int32_t narrow;
+    int64_t wide;
+    if (c->index_type == SMX_R_64I) {
+        memcpy(&wide, place, sizeof wide);
+        return wide;
+    }
+    memcpy(&narrow, place, sizeof narrow);
+    return narrow;
+}
+
+static float number_at(const fuzz_choice_call *c, int64_t at) {
+    float value;
+    memcpy(&value, after(c, NUMBERS) + (size_t)at * sizeof value, sizeof value);
+    return value;
+}
+
+/* Are distances times the scale beyond the range of the type that is computed with? Then it depends on the order of operations. */
+static bool out_of_range(const choice_row *r) {
+    const double most = r->type == SMX_R_64F ? DBL_MAX : (double)FLT_MAX;
+    const double largest = r->x[oracle_argmax(r->x, r->cols)];
+    for (int64_t j = 0; j < r->cols; j++)
+        if (isfinite(r->x[j]) && (largest - r->x[j] > most / 16 || fabs(r->x[j]) > most / 16)) return true;
+    return false;
+}
+
+/* Can the numbers of a row be told? good: it has a distribution */
+static bool numbers_are_known(const choice_row *r, bool good) {
+    if (!good) return true;
+    if (r->op == SMX_OP_TOP_K) return !out_of_range(r);
+    const bool too_cold = (double)r->temperature < 1e-30; /* the factor is capped */
+    return r->temperature == 0 || (!too_cold && !out_of_range(r));
+}
+
+/* False: the row has no distribution. */
+static bool compare_row(const fuzz_choice_call *c, int64_t row, double *x, expected_choice *expected) {
+    for (int64_t j = 0; j < c->layout.cols; j++) x[j] = load_element(c->layout.type, before(c, X) + layout_place(&c->layout, row, j));
+    const choice_row r = row_of(c, row, x);
+    const bool good = expect_choices(&r, expected), writes_numbers = c->op == SMX_OP_TOP_K || c->op == SMX_OP_SAMPLE;
+    const bool numbers = writes_numbers && is_given(c, NUMBERS) && numbers_are_known(&r, good);
     for (int64_t i = 0; i < c->per_row; i++) {
-        const int64_t column = good ? oracle_draw(d->weights, cols, bits_of(c, row, i)) : -1;
-        expect_index(c, row, i, column);
-        good = column >= 0;
-        if (good && !c->multinomial.withReplacement) d->weights[column] = 0;
+        const int64_t at = row * c->per_row + i, index = index_at(c, at);
+        const expected_choice *e = &expected[i];
+        if (index != e->index)
+            finding_in(c, "index %lld of row %lld is %lld, expected %lld", (long long)i, (long long)row, (long long)index,
+                       (long long)e->index);
+        if (numbers && !choice_number_agrees((double)number_at(c, at), e))
+            finding_in(c, "number %lld is %.9g, expected %.17g, bound %g", (long long)at, (double)number_at(c, at), e->number, e->bound);
     }
     return good;
-}
-
-static bool compare_row(const fuzz_choice_call *c, int64_t row, const row_data *d) {
-    for (int64_t j = 0; j < c->layout.cols; j++) d->x[j] = load_element(c->layout.type, before(c, X) + layout_place(&c->layout, row, j));
-    switch (c->op) {
-    case SMX_OP_ARGMAX: {
-        const int64_t expected = oracle_argmax(d->x, c->layout.cols);
-        expect_index(c, row, 0, expected);
-        return expected >= 0;
-    }
-    case SMX_OP_TOP_K: return compare_top_k(c, row, d);
-    case SMX_OP_SAMPLE: return compare_sample(c, row, d);
-    default: return compare_multinomial(c, row, d);
-    }
 }
 
 static void *allocate(size_t bytes) {
@@ -353,19 +305,16 @@ static void *allocate(size_t bytes) {
 }
 
 static void compare(const fuzz_choice_call *c) {
-    const size_t cols = (size_t)c->layout.cols;
-    const row_data d = {allocate(cols * sizeof(double)), allocate(cols * sizeof(double)), allocate(cols * sizeof(uint64_t)),
-                        allocate(cols * sizeof(int64_t))};
+    double *x = allocate((size_t)c->layout.cols * sizeof *x);
+    expected_choice *choices = allocate((size_t)c->per_row * sizeof *choices);
     int64_t expected = 0, expected_first = -1, count = -7, first = -7;
     for (int64_t r = 0; r < c->rows; r++)
-        if (!compare_row(c, r, &d) && expected++ == 0) expected_first = r;
+        if (!compare_row(c, r, x, choices) && expected++ == 0) expected_first = r;
     if (smxGetBadTargets(c->handle, &count, &first) != SMX_STATUS_SUCCESS || count != expected || first != expected_first)
         finding_in(c, "%lld rows were counted, the first is %lld; expected %lld and %lld", (long long)count, (long long)first,
                    (long long)expected, (long long)expected_first);
-    free(d.x);
-    free(d.p);
-    free(d.weights);
-    free(d.order);
+    free(x);
+    free(choices);
 }
 
 static void check_outcome(const fuzz_choice_call *c, smxStatus_t status) {
