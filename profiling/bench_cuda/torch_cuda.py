@@ -7,7 +7,7 @@ smx is loaded by ctypes and works on PyTorch's stream. All contestants of a case
 that together exceed twice the second-level cache, captured in a CUDA graph where the contestant allows it, between two events, after the
 cache was emptied by reading something else. Contestants:
   smx-python     smx; the ratios of the others are to it
-  torch          eager, into given tensors where PyTorch can; cross-entropy as in bench/torch_peer.py
+  torch          eager, into given tensors where PyTorch can; cross-entropy as in bench/torch_calls.py
   torch_compile  torch.compile of the plain formulation, for bf16; it compiles for seconds, so it comes after all others, as time allows
   triton         the fused softmax of Triton's tutorial, rows of up to 65536 columns
   liger          Liger-Kernel's softmax and cross-entropy
@@ -18,9 +18,7 @@ With --device cpu it runs on the CPU, to be tried out: its times mean nothing, a
 """
 import argparse
 import contextlib
-import csv
 import ctypes
-import json
 import pathlib
 import re
 import sys
@@ -34,8 +32,10 @@ try:
 except ImportError:
     triton = None
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
-from torch_peer import CHOICES, DTYPES, KEPT_TOKENS, normal, prepare  # noqa: E402
+from torch_calls import (CHOICES, DTYPES, KEPT_TOKENS, first_line, name_of, normal, prepare, read_cases,  # noqa: E402
+                         training_step, write_results)
 
 SMX_TYPES = {"fp32": 0, "fp16": 2, "bf16": 14}
 ELEMENT_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
@@ -142,19 +142,13 @@ class Smx:
         return lambda: self.check(entry(handle, *arguments))
 
 
-def numbers(count, seed, deviation, dtype, device):
-    """Normal numbers, the same over and over, as making more takes longer than measuring."""
-    some = normal(min(count, 999983), seed, deviation).to(dtype).to(device)
-    return some.repeat(-(-count // max(len(some), 1)))[:count].clone()
-
-
 class Slot:
-    """Tensors of a case, with the names that torch_peer.prepare expects; smx has results of its own, to be compared."""
+    """Tensors of a case, with the names that torch_calls.prepare expects; smx has results of its own, to be compared."""
 
     def __init__(self, dtype, rows, cols, device):
         count = rows * cols
         self.dtype = dtype
-        self.logits, self.gradient = (numbers(count, seed, deviation, dtype, device) for seed, deviation in ((1, 2), (2, 1)))
+        self.logits, self.gradient = (normal(count, seed, deviation, dtype, device) for seed, deviation in ((1, 2), (2, 1)))
         self.forward_result, self.result = torch.zeros_like(self.logits), torch.zeros_like(self.logits)
         self.smx_forward_result, self.smx_result = torch.zeros_like(self.logits), torch.zeros_like(self.logits)
         self.targets = torch.randint(0, cols, (rows,), generator=torch.Generator().manual_seed(2)).to(device)
@@ -173,17 +167,6 @@ class Slot:
 
 def matrix(tensor, case):
     return tensor[:case["rows"] * case["cols"]].view(case["rows"], case["cols"])
-
-
-def training_step(loss_of, x, targets):
-    leaf = x.detach().requires_grad_()
-
-    def step():
-        leaf.grad = None
-        loss_of(leaf, targets).backward()
-        return leaf.grad
-
-    return step
 
 
 class Torch:
@@ -335,8 +318,7 @@ class Measurement:
         return time.monotonic() - self.begin > self.options.seconds
 
     def add(self, case, contestant, **result):
-        name = f"{case['operation']}/{case['dtype']}/{case['rows']}x{case['cols']}/{contestant}"
-        self.entries.append({"name": name, "run_type": "iteration", **result,
+        self.entries.append({"name": name_of(case, contestant), "run_type": "iteration", **result,
                              **{key: case[key] for key in ("bytes", "reads", "writes", "rows", "cols", "inner")}})
 
     def slots_of(self, case):
@@ -400,17 +382,11 @@ class Measurement:
                 self.notes[name] += f"; {wanted - reached} of {wanted} cases were not reached within {self.options.seconds:.0f} s"
 
 
-def first_line(failure):
-    return (str(failure).splitlines() or [type(failure).__name__])[0]
-
-
 def cases_of(options):
     cases = []
-    for case in csv.DictReader(sys.stdin, delimiter="\t"):
-        case.update((key, int(case[key])) for key in ("rows", "cols", "inner", "reads", "writes", "bytes"))
+    for case in read_cases(sys.stdin, ("rows", "cols", "inner", "reads", "writes", "bytes")):
         wanted = case["cols"] in COLUMNS and (case["rows"] > 64 or case["rows"] == 1) or options.device == "cpu"
-        if wanted and case["inner"] == 1 and case["operation"] != "sample_top_p" and re.search(
-                options.filter, f"{case['operation']}/{case['dtype']}/{case['rows']}x{case['cols']}/"):
+        if wanted and case["inner"] == 1 and case["operation"] != "sample_top_p" and re.search(options.filter, name_of(case, "")):
             cases.append(case)
     types = ["bf16", "fp32", "fp16"]
 
@@ -434,8 +410,7 @@ def main():
         sys.exit("torch_cuda: this PyTorch sees no GPU")
     measurement = Measurement(options)
     measurement.run(cases_of(options))
-    with open(options.out, "w", encoding="utf-8") as out:
-        json.dump({"context": {**measurement.notes, "process": "python"}, "benchmarks": measurement.entries}, out, indent=1)
+    write_results(options.out, {**measurement.notes, "process": "python"}, measurement.entries)
 
 
 if __name__ == "__main__":
