@@ -11,29 +11,41 @@ and stores by width, and of special-function operations, are read from the machi
 instruction, the width of an access in bits 73 to 75, the special function in bits 74 to 77 (found by compiling kernels of one known
 instruction; sm_70 to sm_120).
 
---check fails on a kernel with a stack frame, and on one matching REGEX (--wide) without a 16-byte global load.
-
 --tsv writes to FILE what a kernel takes of a multiprocessor: registers, stack, loads and stores of local memory (spills), static shared
 memory, the widest global load and store in bytes, 2^x instructions (MUFU.EX2) in the code, those per element where a thread holds all its
-elements at once (row_registers, whose name says how many; merging the row states is counted in), threads of a block, and the occupancy
-that follows from registers, threads and static shared memory, in percent. profiling/resources.tsv is to be such a file of all kernels; this
-makes it, in minutes:
+elements at once (row_registers, whose name says how many; merging the row states is counted in), threads of a block, the occupancy that
+follows from registers, threads and static shared memory, in percent, and the loads in flight: bytes per multiprocessor, resident threads x
+elements that a thread holds at once x bytes of an element, twice that of programs with two operands. Elements are what the name of the
+shape says, of row_stream and row_strided in words of 4 bytes, as in cuda/; of kernels without such a name they are unknown.
 
-    profiling/kernel_report.py --arch sm_80 --arch sm_90 --include include --include host --tsv profiling/resources.tsv cuda/*.cu
+--compare reads such a FILE, prints what has moved since, and fails on kernels that spill more or have lost 16-byte accesses.
 
---compare reads such a FILE, prints what has moved since, and fails on kernels that spill more or have lost 16-byte accesses. Kernels that
-are in one of the two only are counted.
+--check fails on a kernel that spills; that matches REGEX (--wide) and has no 16-byte global load; that has more 2^x instructions than
+elements to hold (row_registers: one per element, and a few); that has fewer than 32 KB of loads in flight for sm_80 or sm_90 and is not one
+of the exempt; and, with --compare, that FILE lacks. The rules and who is exempt from them, for what reason, are in reporting/kernel_rules.py.
+
+profiling/resources.tsv is such a file of all kernels. This makes it, in ten minutes on two cores, compiling as many files at a time as there
+are cores, those that take longest first; cubins of one architecture, where a build has left them, save half of it:
+
+    profiling/kernel_report.py --arch sm_80 --arch sm_90 --include include --include host --tsv profiling/resources.tsv \\
+        cuda/*gradient*.cu cuda/batch_*.cu cuda/*.cu
+    profiling/kernel_report.py --arch sm_80 --include include --include host --tsv profiling/resources.tsv build/dev/cubins/*.cubin \\
+        cuda/*gradient*.cu cuda/batch_*.cu cuda/*.cu
 """
 import argparse
 import collections
 import concurrent.futures
-import csv
 import os
+import pathlib
 import re
 import struct
 import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "reporting"))
+import kernel_rules  # noqa: E402
 
 # Generic accesses count as global ones.
 OPERATIONS = {0x181: "ldg", 0x186: "stg", 0x180: "ldg", 0x185: "stg", 0x183: "local", 0x187: "local", 0x108: "mufu"}
@@ -42,12 +54,6 @@ WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 8, SIXTEEN_BYTES: 16}
 EX2 = 2
 FRAME_SIZE, REGISTER_COUNT = 0x11, 0x2F  # attributes in .nv.info: of a symbol, a number
 MOST_THREADS = 0x05  # in .nv.info.KERNEL: three numbers
-# Of a multiprocessor: threads, blocks, registers, bytes of shared memory (CUDA C++ programming guide, "Compute Capabilities").
-LIMITS = {"sm_75": (1024, 16, 65536, 64 << 10), "sm_80": (2048, 32, 65536, 164 << 10), "sm_86": (1536, 16, 65536, 100 << 10),
-          "sm_89": (1536, 24, 65536, 100 << 10), "sm_90": (2048, 32, 65536, 228 << 10), "sm_100": (2048, 32, 65536, 228 << 10),
-          "sm_120": (1536, 24, 65536, 100 << 10)}
-RESOURCES = ["arch", "kernel", "registers", "stack", "local", "shared_bytes", "widest_load", "widest_store", "ex2", "ex2_per_element",
-             "threads", "occupancy"]
 COLUMNS = ["arch", "kernel", "registers", "stack", "shared_bytes", "ldg16", "ldg_narrow", "stg16", "stg_narrow", "mufu"]
 
 
@@ -115,7 +121,7 @@ def kernels_of(cubin):
         if ".text." + name not in found or (REGISTER_COUNT, symbol) not in numbers:
             continue
         shared = found.get(".nv.shared." + name, 0)
-        rows.append({**{column: 0 for column in COLUMNS + RESOURCES}, **count_operations(found[".text." + name]), "kernel": name,
+        rows.append({**{column: 0 for column in COLUMNS + kernel_rules.COLUMNS}, **count_operations(found[".text." + name]), "kernel": name,
                      "threads": most_threads(found.get(".nv.info." + name, b"")),
                      "registers": numbers[REGISTER_COUNT, symbol], "stack": numbers.get((FRAME_SIZE, symbol), 0),
                      "shared_bytes": shared if isinstance(shared, int) else len(shared)})
@@ -160,48 +166,25 @@ def report(cubin):
     return [{**row, "arch": arch_of(cubin), "kernel": short_name(readable)} for row, readable in zip(rows, plain)]
 
 
-def resources_of(row):
-    """The row with what follows from the others: ex2 per element, occupancy; "-" where that cannot be told."""
-    shape = re.search(r"row_registers::shape<\d+, \d+, (\d+)>", row["kernel"])
-    per_element = f"{row['ex2'] / int(shape.group(1)):.2f}" if shape else "-"
-    occupancy = "-"
-    if row["arch"] in LIMITS and row["threads"]:
-        threads, blocks, registers, shared = LIMITS[row["arch"]]
-        warps = -(-row["threads"] // 32)
-        of_block = warps * (-(-row["registers"] * 32 // 256) * 256)  # registers are given to warps in pieces of 256
-        resident = min(threads // row["threads"], blocks, registers // of_block, shared // (row["shared_bytes"] + 1024))
-        occupancy = f"{100 * resident * row['threads'] / threads:.0f}"
-    return {**row, "ex2_per_element": per_element, "occupancy": occupancy, "threads": row["threads"] or "-"}
-
-
-def write_resources(file, rows):
-    with open(file, "w", encoding="utf-8") as out:
-        out.write("\t".join(RESOURCES) + "\n")
-        for row in map(resources_of, rows):
-            out.write("\t".join(str(row[column]) for column in RESOURCES) + "\n")
-
-
-def compare_resources(file, rows):
-    """Prints what has moved; how many kernels became worse."""
-    with open(file, encoding="utf-8") as opened:
-        before = {(row["arch"], row["kernel"]): row for row in csv.DictReader(opened, delimiter="\t")}
-    now = {(row["arch"], row["kernel"]): {key: str(value) for key, value in resources_of(row).items()} for row in rows}
-    worse = moved = 0
-    for key in sorted(before.keys() & now.keys()):
-        old, new = before[key], now[key]
-        changes = [f"{column} {old[column]} -> {new[column]}" for column in RESOURCES[2:] if old[column] != new[column]]
-        spills = any(int(new[column]) > int(old[column]) for column in ("stack", "local"))
-        narrower = any(int(new[column]) < 16 <= int(old[column]) for column in ("widest_load", "widest_store"))
+def compare(file, rows):
+    """Prints what has moved since FILE was made; how many kernels became worse, and how many it lacks."""
+    recorded = kernel_rules.read_resources(file)
+    here = {(row["arch"], row["kernel"]): row for row in rows if row["arch"] in kernel_rules.RECORDED_ARCHS}
+    moved = worse = 0
+    for key in sorted(recorded.keys() & here.keys()):
+        changes, verdict = kernel_rules.changes_of(recorded[key], here[key])
         moved += bool(changes)
-        worse += spills or narrower
+        worse += bool(verdict)
         if changes:
-            verdict = " SPILLS MORE" * spills + " LOST 16-BYTE ACCESSES" * narrower
-            print(f"{key[0]} {key[1]}: {', '.join(changes)}{verdict}", file=sys.stderr)
-    archs = {arch for arch, _ in now}
-    gone = sum(key not in now for key in before if key[0] in archs)
-    print(f"beside {file}: {moved} kernels moved, {worse} for the worse; {len(now.keys() - before.keys())} are new, "
-          f"{gone} of it are not here", file=sys.stderr)
-    return worse
+            print(f"{key[0]} {key[1]}: {changes}{verdict}", file=sys.stderr)
+    lacking = sorted(here.keys() - recorded.keys())
+    archs = {arch for arch, _ in here}
+    gone = sum(key not in here for key in recorded if key[0] in archs)
+    print(f"beside {file}: {moved} kernels moved, {worse} for the worse; {gone} of it are not here", file=sys.stderr)
+    if lacking:
+        print(f"{file} lacks {len(lacking)} kernels, the first is {' '.join(lacking[0])}; this makes it anew, in minutes:\n"
+              f"    {kernel_rules.ANEW}", file=sys.stderr)
+    return worse, len(lacking)
 
 
 def main():
@@ -216,31 +199,29 @@ def main():
     parser.add_argument("files", nargs="+", metavar="FILE")
     options = parser.parse_args()
 
-    sources = [file for file in options.files if file.endswith(".cu")]
+    files = list(dict.fromkeys(options.files))
+    sources = [file for file in files if file.endswith(".cu")]
     if sources and not options.arch:
         parser.error(f"{sources[0]}: for which --arch is it to be compiled?")
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(compile_cubin, options, arch, source) for arch in options.arch for source in sources]
-        cubins = [read_cubin(file) for file in options.files if file not in sources] + [job.result() for job in jobs]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # of compilers: a process each
+        jobs = [pool.submit(compile_cubin, options, arch, source) for source in sources for arch in options.arch]
+        cubins = [read_cubin(file) for file in files if file not in sources] + [job.result() for job in jobs]
     rows = sorted((row for cubin in cubins for row in report(cubin)), key=lambda row: (row["arch"], row["kernel"]))
     if not options.tsv and not options.compare:
         print("\t".join(COLUMNS))
         for row in rows:
             print("\t".join(str(row[column]) for column in COLUMNS))
-    worse = compare_resources(options.compare, rows) if options.compare else 0
+    worse, lacking = compare(options.compare, rows) if options.compare else (0, 0)
     if options.tsv:
-        write_resources(options.tsv, rows)
+        kernel_rules.write_resources(options.tsv, rows)
 
-    spilling = [row for row in rows if row["stack"]]
-    narrow = [row for row in rows if options.wide and re.search(options.wide, row["kernel"]) and not row["ldg16"]]
-    for row in spilling:
-        print(f"{row['arch']} {row['kernel']}: {row['stack']} bytes of stack", file=sys.stderr)
-    for row in narrow:
-        print(f"{row['arch']} {row['kernel']}: no 16-byte load", file=sys.stderr)
+    faults = [(row, fault) for row in rows for fault in kernel_rules.faults_of(row, options.wide)] if options.check else []
+    for row, fault in faults:
+        print(f"{row['arch']} {row['kernel']}: {fault}", file=sys.stderr)
     by_arch = collections.Counter(row["arch"] for row in rows)
-    print(f"{len(rows)} kernels ({', '.join(f'{count} for {arch}' for arch, count in sorted(by_arch.items()))}), "
-          f"{len(spilling)} with stack or spills, {len(narrow)} without 16-byte loads", file=sys.stderr)
-    if not rows or worse or (options.check and (spilling or narrow)):
+    print(f"{len(rows)} kernels ({', '.join(f'{count} for {arch}' for arch, count in sorted(by_arch.items()))})"
+          f"{f', {len(faults)} faults' if options.check else ''}", file=sys.stderr)
+    if not rows or worse or faults or (options.check and lacking):
         sys.exit(1)
 
 
