@@ -107,7 +107,10 @@ template <class P, class Make> smxStatus_t run_many_in_family(const alike &calls
         return most <= 8 ? run(row_registers::any_warp_shape<8>{}) : run(row_registers::any_warp_shape<32>{});
     }
     return with_reducing_shape<P>(*calls.at[0], [&](auto shape) {
-        return launch_many<P>(calls, memory, shape, [&](const smx_call &call, int) { return make(call); });
+        if constexpr (row_registers::is_warp<decltype(shape)>)
+            return no_such_kernel(*calls.at[0]); // they were taken together
+        else
+            return launch_many<P>(calls, memory, shape, [&](const smx_call &call, int) { return make(call); });
     });
 }
 

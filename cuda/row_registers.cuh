@@ -105,6 +105,9 @@ using other_shapes =
     shape_list<shape<32, 128, 64>, shape<128, 128, 32>, shape<128, 128, 64>, shape<256, 256, 32>, shape<256, 256, 64>, shape<512, 512, 32>,
                shape<512, 512, 64>, shape<1024, 256, 32>, shape<1024, 256, 64>, shape<4096, 512, 32>, shape<4096, 512, 64>>;
 
+template <class S> constexpr bool is_warp = false;
+template <int per_row, int per_thread> constexpr bool is_warp<shape<per_row, 256, per_thread>> = per_row <= 32;
+
 inline bool is_warp_shape(const smx_plan_row &plan) {
     return plan.kernel == SMX_KERNEL_ROW_REGISTERS && plan.threads_per_row <= 32 && plan.threads_per_block == 256;
 }

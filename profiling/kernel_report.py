@@ -206,7 +206,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # of compilers: a process each
         jobs = [pool.submit(compile_cubin, options, arch, source) for source in sources for arch in options.arch]
         cubins = [read_cubin(file) for file in files if file not in sources] + [job.result() for job in jobs]
-    rows = sorted((row for cubin in cubins for row in report(cubin)), key=lambda row: (row["arch"], row["kernel"]))
+    rows = sorted((row for cubin in cubins for row in report(cubin) if not kernel_rules.is_empty(row)), key=lambda row: (row["arch"], row["kernel"]))
     if not options.tsv and not options.compare:
         print("\t".join(COLUMNS))
         for row in rows:

@@ -58,6 +58,12 @@ class Shape:
         return -(-(2 * (16 // self.bytes) - 2) // self.per_row)
 
 
+def is_empty(row):
+    """Blocks of a cluster share rows from sm_90 on; before, such a kernel has nothing in it and is never launched."""
+    shape = re.search(r"row_registers::shape<(\d+), (\d+), \d+", row["kernel"])
+    return bool(shape) and int(shape[1]) > max(32, int(shape[2])) and int(row["arch"][3:]) < 90
+
+
 def shape_of(kernel):
     program = re.search(r"(\w+_program)<(\w+)", kernel)
     shape = re.search(r"(row_registers|row_strided|row_map)::shape<(\d+), \d+, (\d+)", kernel)
@@ -99,7 +105,8 @@ def most_exponentials(row):
     if not shape or shape.family != "row_registers" or shape.bytes == 8:
         return None
     each = next((number for pattern, number in EXPONENTIALS if re.search(pattern, row["kernel"])), 1)
-    return each * (shape.elements + shape.edges()) + A_FEW
+    parts = shape.per_row // 1024  # warps of a cluster whose row states a lane merges
+    return each * (shape.elements + shape.edges()) + A_FEW + parts
 
 
 def faults_of(row, wide):
