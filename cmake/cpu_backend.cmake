@@ -4,11 +4,11 @@
 # of it that needs no runtime, the vector loops.
 set(cpu_flags -fopenmp-simd -fno-math-errno -fno-trapping-math -ffp-contract=off)
 if(SMX_SANITIZE OR SMX_SANITIZE_THREADS)
-  # Loops over vectors that are all inlined take minutes to compile with a check at every access. Null pointers and the sizes of objects
-  # are AddressSanitizer's business anyway, and its checks may be calls.
+  # Loops over vectors that are all inlined take minutes to compile with a check at every access. Null pointers, the sizes of objects and
+  # pointers that leave them are AddressSanitizer's business anyway, and its checks may be calls.
   list(APPEND cpu_flags $<$<CONFIG:Release,RelWithDebInfo>:-O1> -g1)
   if(SMX_SANITIZE)
-    list(APPEND cpu_flags -fno-sanitize=null,object-size)
+    list(APPEND cpu_flags -fno-sanitize=null,object-size,pointer-overflow)
     if(CMAKE_C_COMPILER_ID STREQUAL GNU)
       list(APPEND cpu_flags "SHELL:--param asan-instrumentation-with-call-threshold=0")
     endif()
