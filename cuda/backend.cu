@@ -3,9 +3,10 @@
 #include "operations.cuh"
 
 namespace smx {
-namespace {
 
 __global__ void __launch_bounds__(512) in_clusters() {}
+
+namespace {
 
 // A part of a device (MIG) may have too few multiprocessors next to each other.
 smxStatus_t find_largest_cluster(const char *call, smxHandle_t handle) {

@@ -45,8 +45,8 @@ template <int per_block, int elements> struct shape {
     static constexpr int threads = per_block, cluster = 1, warps = per_block / 32;
 
     // Blocks per multiprocessor that the compiler has to leave registers for: three of 256 threads keep 48 KB of loads in flight.
-    // Programs that also write have half of their traffic in stores and need more registers.
-    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : P::writes ? 2 : 3;
+    // Programs that also write have half of their traffic in stores and need more registers, as do those of two numbers per element.
+    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : P::writes || P::two_numbers ? 2 : 3;
 
     template <class P> static int64_t blocks(const P &program) { return program.rows.rows; }
 
