@@ -36,8 +36,8 @@ template <int width, int apart = 1> struct lanes {
 };
 
 // One slot per warp, twice: consecutive rows of a block alternate, so that one barrier per row is enough. (A warp that writes for
-// row n + 2 has passed the barrier of row n + 1, and with it every reader of row n.)
-template <class Reduction, int warps> struct row_slots { Reduction slot[2][warps]; };
+// row n + 2 has passed the barrier of row n + 1, and with it every reader of row n.) Aligned, so that a compiler may move one as a whole.
+template <class Reduction, int warps> struct alignas(16) row_slots { Reduction slot[2][warps]; };
 
 // Merges what the warps of a block hold of row number `turn`; within each warp all lanes hold the same.
 template <class Reduction, int warps, class R>

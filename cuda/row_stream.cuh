@@ -86,16 +86,17 @@ template <int per_block, int elements> struct shape {
 
     template <class P> __device__ static void reduce_one_slice(const P &program, const left_over<P> &left) {
         using reduction = typename P::reduction;
-        SHARED_ARRAY(reduction, of_warp, warps);
+        using slots_type = slots_of_one<reduction>;
+        SHARED_VAR(slots_type, shared);
         let_next_kernel_start();
         const int thread = static_cast<int>(threadIdx.x);
         const int64_t row = blockIdx.x / left.slices, slice = blockIdx.x % left.slices;
         const bool leader = thread == 0 && slice == 0;
         const auto line = program.begin(row, leader);
         const reduction mine = reduce_slice(program, line, cut_of(program, row), row, slice);
-        if (thread % 32 == 0) of_warp[thread / 32] = mine;
+        if (thread % 32 == 0) shared.of_warp[thread / 32] = mine;
         __syncthreads();
-        if (thread == 0) left.of_slice(row, slice) = reduction::of_parts(of_warp, program.factor());
+        if (thread == 0) left.of_slice(row, slice) = reduction::of_parts(shared.of_warp, program.factor());
         if (leader) left.of_row(row) = line;
     }
 
@@ -117,7 +118,8 @@ template <int per_block, int elements> struct shape {
   private:
     // What the warps have found of each of the slices that are merged at once, twice: groups of slices alternate, so that one barrier
     // for each is enough.
-    template <class Reduction> struct slots { Reduction of_warp[2][slices_at_once][warps]; };
+    template <class Reduction> struct alignas(16) slots { Reduction of_warp[2][slices_at_once][warps]; };
+    template <class Reduction> struct alignas(16) slots_of_one { Reduction of_warp[warps]; };
 
     template <class P> static constexpr int V = vector_elements<typename P::element>;
     template <class P>

@@ -92,7 +92,7 @@ template <int V, int N, int per_row> struct part {
 
 // Merges what the groups of a block hold of each row. A group is spread over all warps: its threads in one warp merge by shuffles, the
 // warps through shared memory, where each row has a thread that merges what the warps left. Every thread gets the rows of its group.
-template <class Reduction, int warps, int rows> struct slots { Reduction of_warp[warps][rows]; };
+template <class Reduction, int warps, int rows> struct alignas(16) slots { Reduction of_warp[warps][rows]; };
 
 template <int V, int groups, int warps, class Reduction, class R>
 __device__ __forceinline__ void merge_groups(Reduction (&mine)[V], R factor) {

@@ -69,7 +69,7 @@ void *shared_variable(const void *key, const char *name, size_t size, size_t ali
     if (static_bytes + dynamic_bytes > device().shared_optin)
         fail({}, "more than %zu bytes of shared memory in one block: %zu with %s", device().shared_optin, static_bytes + dynamic_bytes,
              name);
-    if (align < 4) align = 4;
+    if (align < 16) align = 16; // the host's compiler moves two neighbours of eight bytes as one
     const size_t offset = (arena_used + red_zone + align - 1) / align * align;
     if (offset + size > arena_bytes) fail({}, "too many shared variables for the emulator, at %s", name);
     variables.push_back({key, offset, size});
