@@ -118,9 +118,13 @@ static unsigned work_of(const smx_call *call) {
     return 1u << call->op;
 }
 
+/* Of what a thread computes with; and how many such numbers it has for an element. */
+static int real_bytes_of(smxDataType_t type) { return type == SMX_R_64F ? 8 : 4; }
+static int numbers_of(unsigned work) { return (TWO_ROWS & work) ? 2 : 1; }
+
 static bool fits_registers(const smx_plan_row *row, unsigned work, smxDataType_t type) {
     if (row->threads_per_row > row->threads_per_block && type == SMX_R_64F) return false; /* clusters were seen to spill */
-    return SMX_ROW_FITS_REGISTERS(row->elements_per_thread, type == SMX_R_64F ? 8 : 4, (TWO_ROWS & work) ? 2 : 1);
+    return SMX_ROW_FITS_REGISTERS(row->elements_per_thread, real_bytes_of(type), numbers_of(work));
 }
 
 /* Both kinds of rows, those whose elements lie apart and those whose do not. */
@@ -183,8 +187,8 @@ enum { TURNS_OF_A_SLICE = 2, MOST_SLICES = 256 };
 
 static void cut_into_slices(const smx_call *call, smx_plan *plan) {
     const smx_plan_row *row = plan->row;
-    const int real_bytes = call->in.layout.type == SMX_R_64F ? 8 : 4, numbers = (TWO_ROWS & work_of(call)) ? 2 : 1;
-    plan->slice = (int64_t)TURNS_OF_A_SLICE * row->threads_per_block * (row->elements_per_thread * 4 / real_bytes / numbers);
+    const int per_thread = row->elements_per_thread * 4 / real_bytes_of(call->in.layout.type) / numbers_of(work_of(call));
+    plan->slice = (int64_t)TURNS_OF_A_SLICE * row->threads_per_block * per_thread;
     while ((call->cols - 1) / plan->slice >= MOST_SLICES) plan->slice *= 2;
     plan->slices = call->cols <= plan->slice ? 1 : (call->cols - 1) / plan->slice + 1;
 
