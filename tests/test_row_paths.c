@@ -1,4 +1,5 @@
 /* However rows are taken, several at once, past the cache or one by one, a row gets the bits that it gets alone. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static const smxDataType_t types[] = {SMX_R_32F, SMX_R_16BF, SMX_R_16F, SMX_R_64
 typedef struct rows {
     smxDataType_t type;
     int64_t rows, cols;
+    size_t shift; /* of results, from the beginning of their memory, bytes */
     unsigned char *x, *dy, *y;
     int32_t *targets;
     unsigned char *losses;
@@ -45,20 +47,22 @@ static void *random_elements(smxDataType_t type, int64_t count, generator *g) {
     unsigned char *host = malloc((size_t)count * each);
     ck_assert_ptr_nonnull(host);
     for (int64_t i = 0; i < count; i++) store_element(type, host + (size_t)i * each, 3 * next_uniform(g) - 2);
+    for (int64_t i = 19; i < count; i += 1117)
+        store_element(type, host + (size_t)i * each, i % 3 == 0 ? (double)INFINITY : (double)-INFINITY);
     void *memory = memory_upload(host, (size_t)count * each);
     free(host);
     return memory;
 }
 
-static rows make(smxDataType_t type, int64_t count, int64_t cols) {
+static rows make(smxDataType_t type, int64_t count, int64_t cols, size_t shift) {
     generator g = generator_of((uint64_t)cols);
-    rows r = {.type = type, .rows = count, .cols = cols};
+    rows r = {.type = type, .rows = count, .cols = cols, .shift = shift};
     int32_t *targets = malloc((size_t)count * sizeof *targets);
     ck_assert_ptr_nonnull(targets);
     for (int64_t i = 0; i < count; i++) targets[i] = i % 11 == 3 ? -100 : (int32_t)next_below(&g, cols);
     r.x = random_elements(type, count * cols, &g);
     r.dy = random_elements(type, count * cols, &g);
-    r.y = memory_make((size_t)(count * cols) * element_bytes(type));
+    r.y = memory_make((size_t)(count * cols) * element_bytes(type) + shift);
     r.losses = memory_make((size_t)count * element_bytes(loss_type(type)));
     r.targets = memory_upload(targets, (size_t)count * sizeof *targets);
     free(targets);
@@ -74,8 +78,8 @@ static void end(rows *r) {
 static void compare(int op, const rows *r, int64_t step) {
     const size_t row_bytes = (size_t)r->cols * element_bytes(r->type), loss_bytes = element_bytes(loss_type(r->type));
     void *const y = memory_make(row_bytes), *const loss = memory_make(loss_bytes);
-    call(op, r, 0, r->rows, r->y, r->losses);
-    unsigned char *together = memory_download(r->y, (size_t)r->rows * row_bytes);
+    call(op, r, 0, r->rows, r->y + r->shift, r->losses);
+    unsigned char *together = memory_download(r->y + r->shift, (size_t)r->rows * row_bytes);
     unsigned char *losses = memory_download(r->losses, (size_t)r->rows * loss_bytes);
     for (int64_t row = 0; row < r->rows; row += step) {
         call(op, r, row, 1, y, loss);
@@ -96,14 +100,14 @@ static void compare(int op, const rows *r, int64_t step) {
 }
 
 START_TEST(short_rows) {
-    static const int64_t columns[] = {1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 129};
+    static const int64_t columns[] = {1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 128, 129, 256, 1008};
     const int op = _i % OPS;
     if (session_emulated()) {
         session_count_omission();
         return;
     }
     for (size_t k = 0; k < sizeof columns / sizeof columns[0]; k += session_small() ? 3 : 1) {
-        rows r = make(types[_i / OPS], 35, columns[k]);
+        rows r = make(types[_i / OPS], 35, columns[k], 0);
         compare(op, &r, 1);
         end(&r);
     }
@@ -112,7 +116,7 @@ END_TEST
 
 /* Results that no cache holds; rows that begin anywhere in a line of it. */
 START_TEST(many_rows) {
-    static const int64_t columns[] = {17, 4099, 9001};
+    static const int64_t columns[] = {17, 4099, 9001, 64};
     const int op = _i % OPS;
     if (session_emulated() || session_small()) {
         session_count_omission();
@@ -120,9 +124,9 @@ START_TEST(many_rows) {
     }
     for (size_t k = 0; k < sizeof columns / sizeof columns[0]; k++) {
         const smxDataType_t type = types[_i / OPS];
-        if (k != (size_t)(_i / OPS) % 2 && k != 2) continue; /* a short one for some types, a long one for the others */
+        if (k < 2 && k != (size_t)(_i / OPS) % 2) continue; /* a short one for some types, a long one for the others */
         const int64_t count = (int64_t)(17u << 20) / (columns[k] * (int64_t)element_bytes(type));
-        rows r = make(type, count, columns[k]);
+        rows r = make(type, count, columns[k], columns[k] == 64 ? 16 : 0); /* whole lines, but for where they begin */
         compare(op, &r, count / 50 + 1);
         end(&r);
     }

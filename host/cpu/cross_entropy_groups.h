@@ -75,10 +75,10 @@ static void R(cross_entropy)(const smx_call *call) {
     const R(loss_rule) l = R(loss_rule_of)(call);
     const bool from_lse = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD && call->lse != NULL;
     if (smx_is_general_loss(call))
-        R(loss_rows)(&l, R(general_row), NULL);
+        R(loss_rows)(&l, R(general_rows), NULL);
     else if (from_lse)
-        R(loss_rows)(&l, R(gradient_from_lse_row), R(takes_groups)(call) ? R(gradient_from_lse_group) : NULL);
+        R(loss_rows)(&l, R(gradient_from_lse_rows), R(takes_groups)(call) ? R(gradient_from_lse_group) : NULL);
     else
-        R(loss_rows)(&l, R(loss_row), R(takes_groups)(call) ? R(loss_group) : NULL);
+        R(loss_rows)(&l, R(plain_loss_rows), R(takes_groups)(call) ? R(loss_group) : NULL);
     R(reduce_losses)(&l);
 }

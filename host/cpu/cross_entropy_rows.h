@@ -29,28 +29,51 @@ static inline R(scaling) R(gradient_scaling)(REAL reference, REAL normalizer, RE
     return (R(scaling)){.reference = reference, .a = normalizer, .b = g * share, .target = target, .at_target = g * (p_target * share - a)};
 }
 
-FORCE_INLINE void R(loss_row_of)(smxDataType_t type, const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
-    const smx_call *call = l->call;
-    const REAL scale = (REAL)call->scale, a = R(weight_of)(l, target);
-    const bool has_gradient = call->out.data != NULL && l->divisor != 0;
-    REAL x_target;
-    R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
-    const R(row_state) state = R(state_of_row)(call, row, room, has_gradient);
-    const R(distribution) d = R(distribution_of)(state, scale);
-    R(yield)(l, row, R(plain_loss)(call, a, d.reference, d.ln_sum, d.lse, x_target), d.lse);
-    if (call->out.data == NULL) return;
-    if (!has_gradient) {
-        R(store_zero_row)(call, row);
-        return;
-    }
-    const REAL g = R(upstream)(l, row) * scale, share = R(share_of_probabilities)(call, (double)a, d.lse);
-    const REAL p_target = R(exponential)(x_target, d.reference, R(factor)(scale)) * d.normalizer;
-    const R(scaling) s = R(gradient_scaling)(d.reference, d.normalizer, p_target, target, g, share, a);
-    R(put_scaled_exponentials)(type, call, row, room, &s);
+static inline REAL R(target_logit)(const smx_call *call, int64_t row, int64_t target) {
+    return R(element)(&call->in, row_offset(&call->in.layout, row) + target * call->in.layout.colStride);
 }
 
-static void R(loss_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
-    BY_TYPE(room->type, R(loss_row_of), l, row, target, room);
+/* Of the rows at hand: their targets' logits and weights. */
+typedef struct R(row_targets) {
+    R(per_row) x, a;
+} R(row_targets);
+
+FORCE_INLINE void R(put_loss_gradients)(row_form form, const R(loss_rule) * l, int64_t row, int rows, const int64_t *target,
+                                        const R(row_targets) * t, R(row_room) * room) {
+    const smx_call *call = l->call;
+    const REAL scale = (REAL)call->scale, factor = R(factor)(scale);
+    const R(distributions) *const d = &room->d;
+    R(per_row) g, share, p;
+    for (int k = 0; k < rows; k++) g.of[k] = R(upstream)(l, row + k) * scale;
+    FOR_EACH_LANE share.of[lane] = R(share_of_probabilities)(call, (double)t->a.of[lane], d->lse.of[lane]);
+    FOR_EACH_LANE p.of[lane] = R(exponential)(t->x.of[lane], d->reference.of[lane], factor) * d->normalizer.of[lane];
+    for (int k = 0; k < rows; k++) {
+        const R(scaling) s =
+            R(gradient_scaling)(d->reference.of[k], d->normalizer.of[k], p.of[k], target[k], g.of[k], share.of[k], t->a.of[k]);
+        R(put_scaled_exponentials)(form, call, row, k, room, &s);
+    }
+}
+
+FORCE_INLINE void R(loss_rows_of)(row_form form, const R(loss_rule) * l, int64_t row, int rows, const int64_t *target, R(row_room) * room) {
+    const smx_call *call = l->call;
+    const bool has_gradient = call->out.data != NULL && l->divisor != 0;
+    R(row_targets) t = {{{0}}, {{0}}};
+    R(per_row) loss;
+    for (int k = 0; k < rows; k++) t.x.of[k] = R(target_logit)(call, row + k, target[k]); /* before the gradient may overwrite it */
+    for (int k = 0; k < rows; k++) t.a.of[k] = R(weight_of)(l, target[k]);
+    R(find_distributions)(form, call, row, rows, room, true, has_gradient);
+    const R(distributions) *const d = &room->d;
+    FOR_EACH_LANE loss.of[lane] =
+        R(plain_loss)(call, t.a.of[lane], d->reference.of[lane], d->ln_sum.of[lane], d->lse.of[lane], t.x.of[lane]);
+    for (int k = 0; k < rows; k++) R(yield)(l, row + k, loss.of[k], d->lse.of[k]);
+    if (has_gradient)
+        R(put_loss_gradients)(form, l, row, rows, target, &t, room);
+    else if (call->out.data != NULL)
+        for (int k = 0; k < rows; k++) R(store_zero_row)(call, row + k);
+}
+
+static void R(plain_loss_rows)(const R(loss_rule) * l, int64_t row, int rows, const int64_t *target, R(row_room) * room) {
+    BY_FORM(room->form, R(loss_rows_of), l, row, rows, target, room);
 }
 
 /* The forward's logsumexp is at hand; of a row where it is not finite there is no distribution. */
@@ -59,7 +82,7 @@ static inline REAL R(given_lse)(const smx_call *call, int64_t row) {
     return isfinite(given) ? given : (REAL)NAN;
 }
 
-FORCE_INLINE void R(gradient_from_lse_row_of)(smxDataType_t type, const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
+FORCE_INLINE void R(gradient_from_lse_row_of)(row_form form, const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
     const smx_call *call = l->call;
     const REAL lse = R(given_lse)(call, row), a = R(weight_of)(l, target);
     const REAL scale = (REAL)call->scale, factor = R(factor)(1), g = R(upstream)(l, row) * scale;
@@ -68,24 +91,28 @@ FORCE_INLINE void R(gradient_from_lse_row_of)(smxDataType_t type, const R(loss_r
         R(store_zero_row)(call, row);
         return;
     }
-    REAL x_target;
-    R(load)(&call->in, row, target, 1, &x_target); /* before the gradient may overwrite it */
+    const REAL x_target = R(target_logit)(call, row, target); /* before the gradient may overwrite it */
     const R(scaling) s = R(gradient_scaling)(lse, 1, R(exponential)(scale * x_target, lse, factor), target, g, share, a);
     const R(lanes) scales = R(all)(scale), reference = R(all)(lse);
     const bool streams = smx_cpu_streams(call);
-    FOR_EACH_BLOCK(call->cols) {
-        const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, room->block);
-        const destination dx = R(place)(type, &call->out, row, first, room->block, streams);
+    FOR_EACH_BLOCK(R(cols_of)(form, call)) {
+        const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room->block);
+        const destination dx = R(results)(form, &call->out, row, first, room->block, streams);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
-        PUT_EACH(type, dx, BLOCK_SIZE,
+        PUT_EACH(form.type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next, i),
-                  R(scaled)(&s, R(exponentials)(R(product)(scales, R(lanes_at)(type, x, i, m)), reference, factor), 1, first + i)));
-        R(store_room)(&call->out, row, first, BLOCK_SIZE, dx, room->block, streams);
+                  R(scaled)(&s, R(exponentials)(R(product)(scales, R(lanes_at)(form.type, x, i, m)), reference, factor), 1, first + i)));
+        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->block, streams);
     }
 }
 
-static void R(gradient_from_lse_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
-    BY_TYPE(room->type, R(gradient_from_lse_row_of), l, row, target, room);
+FORCE_INLINE void R(gradient_from_lse_rows_of)(row_form form, const R(loss_rule) * l, int64_t row, int rows, const int64_t *target,
+                                               R(row_room) * room) {
+    for (int k = 0; k < rows; k++) R(gradient_from_lse_row_of)(form, l, row + k, target[k], room);
+}
+
+static void R(gradient_from_lse_rows)(const R(loss_rule) * l, int64_t row, int rows, const int64_t *target, R(row_room) * room) {
+    BY_FORM(room->form, R(gradient_from_lse_rows_of), l, row, rows, target, room);
 }
 
 /* ---- all options ---- */
@@ -101,7 +128,7 @@ static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target, 
     const REAL scale = R(scale_of_logits)(call);
     REAL *const u = room->block, a[SMX_CPU_BLOCK], u_target = 0, a_target = 0;
     if (target >= 0) {
-        R(load)(&call->in, row, target, 1, &u_target); /* before the gradient may overwrite it */
+        u_target = R(target_logit)(call, row, target); /* before the gradient may overwrite it */
         R(cap)(call, &u_target, 1);
         a_target = R(kept_share)(call) * R(weight_of)(l, target);
     }
@@ -131,4 +158,8 @@ static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target, 
         }
         R(store)(&call->out, row, first, BLOCK_SIZE, a, smx_cpu_streams(call));
     }
+}
+
+static void R(general_rows)(const R(loss_rule) * l, int64_t row, int rows, const int64_t *target, R(row_room) * room) {
+    for (int k = 0; k < rows; k++) R(general_row)(l, row + k, target[k], room);
 }

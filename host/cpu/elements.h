@@ -118,12 +118,12 @@ FORCE_INLINE void lanes_to_double(smxDataType_t type, void *to, lanes_double a, 
 
 /* ---- m elements, 1 to 16, from the i-th on ---- */
 
-/* Fewer than 128 bytes, without a call. */
+/* Fewer than `below` bytes, 128 at most, without a call. */
 #ifndef SMX_CPU_COPY_FEW
 #define SMX_CPU_COPY_FEW
-FORCE_INLINE void copy_few_bytes(char *to, const char *from, size_t bytes) {
+FORCE_INLINE void copy_few_bytes(char *to, const char *from, size_t bytes, size_t below) {
     _Pragma("GCC unroll 7") for (size_t size = 64; size > 0; size /= 2) {
-        if ((bytes & size) == 0) continue;
+        if (size >= below || (bytes & size) == 0) continue;
         memcpy(to, from, size);
         to += size;
         from += size;
@@ -137,7 +137,7 @@ FORCE_INLINE R(lanes) R(lanes_at)(smxDataType_t type, const void *from, int i, i
     const char *const at = (const char *)from + (size_t)i * each;
     if (ARE_ALL(m)) return R(lanes_from)(type, at);
     char all[sizeof(R(lanes))] = {0};
-    copy_few_bytes(all, at, (size_t)m * each);
+    copy_few_bytes(all, at, (size_t)m * each, LANES * each);
     return R(lanes_from)(type, all);
 }
 
@@ -147,6 +147,7 @@ FORCE_INLINE R(lanes) R(lanes_at)(smxDataType_t type, const void *from, int i, i
 typedef struct destination {
     void *at;
     bool streams;
+    bool aligned; /* known to begin where a whole vector may */
 } destination;
 #endif
 
@@ -157,28 +158,30 @@ FORCE_INLINE void R(put_lanes)(smxDataType_t type, destination to, int i, int m,
         R(lanes_to)(type, at, a, to.streams);
     } else {
         R(lanes_to)(type, all, a, false);
-        copy_few_bytes(at, all, (size_t)m * each);
+        copy_few_bytes(at, all, (size_t)m * each, LANES * each);
     }
 }
 
 /* How many of n elements lie before the first whole vectors of sixteen. */
 FORCE_INLINE int R(before_vectors)(smxDataType_t type, destination to, int n) {
     const uintptr_t each = smx_cpu_element_bytes(type), aligned = LANES * each < CACHE_LINE ? LANES * each : CACHE_LINE;
-    const int before = to.streams ? (int)(-(uintptr_t)to.at % aligned / each) : 0;
+    const int before = to.streams && !to.aligned ? (int)(-(uintptr_t)to.at % aligned / each) : 0;
     return before < n ? before : n;
 }
 
-/* Writes `value`, the lanes of elements [i, i + m), for all of n; m is 16 but for a part before the first whole vectors and the last. */
+/* Writes `value`, the lanes of elements [i, i + m), for all of n: m is 16 but for the elements before and behind the whole vectors, which
+ * come last. */
 #ifndef PUT_EACH
-#define PUT_EACH(type, to, n, value)                                   \
-    for (int i = 0, part = R(before_vectors)(type, to, n); i < (n);) { \
-        for (; part == 0 && i + LANES <= (n); i += LANES) {            \
-            enum { m = LANES };                                        \
-            R(put_lanes)(type, to, i, m, value);                       \
-        }                                                              \
-        const int m = part > 0 ? part : (n)-i;                         \
-        if (m > 0) R(put_lanes)(type, to, i, m, value);                \
-        i += m;                                                        \
-        part = 0;                                                      \
-    }
+#define PUT_EACH(type, to, n, value)                                                         \
+    do {                                                                                     \
+        const int before_ = R(before_vectors)(type, to, n), behind_ = ((n)-before_) % LANES; \
+        for (int i = before_; i < (n)-behind_; i += LANES) {                                 \
+            enum { m = LANES };                                                              \
+            R(put_lanes)(type, to, i, m, value);                                             \
+        }                                                                                    \
+        for (int end_ = 0; end_ < 2; end_++) {                                               \
+            const int m = end_ == 0 ? before_ : behind_, i = end_ == 0 ? 0 : (n)-behind_;    \
+            if (m > 0) R(put_lanes)(type, to, i, m, value);                                  \
+        }                                                                                    \
+    } while (0)
 #endif

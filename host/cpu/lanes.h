@@ -146,6 +146,21 @@ FORCE_INLINE R(lanes) R(all)(REAL value) {
     return a;
 }
 
+FORCE_INLINE void R(set_lane)(R(lanes) * a, int lane, REAL value) {
+    a->of[lane / (LANES / R(VECTORS))][lane % (LANES / R(VECTORS))] = value;
+}
+
+/* The same for any lane, and none where there is no such lane. */
+FORCE_INLINE R(lanes) R(with_lane)(R(lanes) a, int lane, REAL value) {
+    FOR_EACH_VECTOR {
+        R(mask) place = {0};
+        for (int k = 0; k < LANES / R(VECTORS); k++) place[k] = v * (LANES / R(VECTORS)) + k;
+        const R(mask) is_it = place == (lane - (R(mask)){0});
+        a.of[v] = (R(vector))((is_it & (R(mask))(value - (R(vector)){0})) | (~is_it & (R(mask))a.of[v]));
+    }
+    return a;
+}
+
 FORCE_INLINE R(lanes) R(get)(const REAL *from) {
     R(lanes) a;
     FOR_EACH_VECTOR memcpy(&a.of[v], from + v * (LANES / R(VECTORS)), VECTOR_BYTES);
@@ -228,6 +243,33 @@ FORCE_INLINE R(lanes) R(first_lanes)(R(lanes) a, int n, REAL rest) {
 FORCE_INLINE REAL R(sum_across)(R(lanes) a) { ACROSS(a, R(VECTORS), ADDED, R(swapped)); }
 FORCE_INLINE REAL R(max_across)(R(lanes) a) { ACROSS(a, R(VECTORS), R(max), R(swapped)); }
 
+/* ---- across the lanes of several ---- */
+
+/* sum_across() of eight: a vector has the half of one and that of another beside it, then a quarter of each of four, and so on, so that
+ * they take as many additions together as one of them would alone; and nothing waits for the one before. */
+#if !defined(SMX_CPU_EIGHT_SUMS) && defined(HAS_SHUFFLES) && VECTOR_BYTES == 32
+#define SMX_CPU_EIGHT_SUMS 1
+#define HALVES(a, b) (__builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
+#define QUARTERS(a, b) (__builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) + __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15))
+#define EIGHTHS(a, b) (__builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14) + __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15))
+FORCE_INLINE void eight_sums_across(const lanes_float *a, float *sums) {
+    vector_float v[8];
+    _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) v[k] = a[k].of[0] + a[k].of[1];
+    const vector_float w[4] = {HALVES(v[0], v[4]), HALVES(v[1], v[5]), HALVES(v[2], v[6]), HALVES(v[3], v[7])};
+    const vector_float all = EIGHTHS(QUARTERS(w[0], w[1]), QUARTERS(w[2], w[3]));
+    memcpy(sums, &all, sizeof all);
+}
+#endif
+
+FORCE_INLINE void R(sums_across)(const R(lanes) * a, int n, REAL *sums) {
+    int k = 0;
+#ifdef SMX_CPU_EIGHT_SUMS
+    if (sizeof(REAL) == sizeof(float))
+        for (; k + 8 <= n; k += 8) eight_sums_across((const lanes_float *)(const void *)(a + k), (float *)(void *)(sums + k));
+#endif
+    for (; k < n; k++) sums[k] = R(sum_across)(a[k]);
+}
+
 /* ---- long sums ---- */
 
 /* A sum of REAL loses digits where one element dwarfs the others. So it takes 8 terms per lane at most, a piece; of several pieces the
@@ -240,20 +282,28 @@ FORCE_INLINE REAL R(max_across)(R(lanes) a) { ACROSS(a, R(VECTORS), R(max), R(sw
     double_lanes total = {{{0}}};                              \
     for (int from = 0; from < (n); from += PIECE) {            \
         const int end = (n)-from < PIECE ? (n) : from + PIECE; \
-        R(lanes) piece = R(all)(0);                            \
-        int i = from;                                          \
-        for (; i + LANES <= end; i += LANES) {                 \
-            enum { m = LANES };                                \
-            piece = R(sum)(piece, term);                       \
-        }                                                      \
-        if (i < end) {                                         \
-            const int m = end - i;                             \
-            piece = R(sum)(piece, term);                       \
-        }                                                      \
+        R(lanes) piece;                                        \
+        PIECE_OF(piece, from, end, term);                      \
         if ((n) <= PIECE) return (double)R(sum_across)(piece); \
         R(add_piece)(&total, piece);                           \
     }                                                          \
     return sum_across_double_lanes(&total)
+
+/* Of no more than a piece: its lanes, which are not added up yet. */
+#define PIECE_OF(piece, from, end, term)         \
+    do {                                         \
+        const int m_ = ((end) - (from)) % LANES; \
+        (piece) = R(all)(0);                     \
+        int i = from;                            \
+        for (; i < (end)-m_; i += LANES) {       \
+            enum { m = LANES };                  \
+            (piece) = R(sum)(piece, term);       \
+        }                                        \
+        if (m_ > 0) {                            \
+            const int m = m_;                    \
+            (piece) = R(sum)(piece, term);       \
+        }                                        \
+    } while (0)
 
 enum { DOUBLE_VECTORS = LANES * sizeof(double) / VECTOR_BYTES };
 typedef struct double_lanes {

@@ -16,43 +16,48 @@ static inline REAL R(weight_of)(const R(loss_rule) * l, int64_t class) { return 
 #ifndef CHUNKS
 #define CHUNKS 64
 #endif
-typedef double R(row_term)(const R(loss_rule) *, int64_t row);
-
 typedef struct R(chunked_sum) {
     const R(loss_rule) * l;
-    R(row_term) * term;
     int64_t size; /* of a chunk */
     double *of;
 } R(chunked_sum);
 
-static void R(sum_chunks)(const void *context, int64_t begin, int64_t end) {
-    const R(chunked_sum) *s = context;
+typedef double R(row_term)(const R(loss_rule) *, int64_t row);
+
+FORCE_INLINE void R(sum_chunks)(const R(chunked_sum) * s, int64_t begin, int64_t end, R(row_term) * term) {
     for (int64_t first = begin; first < end; first += s->size) {
         const int64_t last = first + s->size < end ? first + s->size : end;
         double part[8] = {0}, sum = 0;
-        for (int64_t row = first; row < last; row++) part[(row - first) % 8] += s->term(s->l, row);
+        int64_t row = first;
+        for (; row + 8 <= last; row += 8)
+            for (int k = 0; k < 8; k++) part[k] += term(s->l, row + k);
+        for (int k = 0; row < last; row++, k++) part[k] += term(s->l, row);
         for (int k = 0; k < 8; k++) sum += part[k];
         s->of[first / s->size] = sum;
     }
 }
 
-static inline double R(sum_over_rows)(const R(loss_rule) * l, R(row_term) * term) {
+static inline double R(sum_over_rows)(const R(loss_rule) * l, smx_cpu_part *sum_chunks) {
     double chunk[CHUNKS] = {0}, sum = 0;
-    const R(chunked_sum) chunks = {l, term, (l->call->rows + CHUNKS - 1) / CHUNKS, chunk};
-    smx_cpu_in_threads(l->call, chunks.size, R(sum_chunks), &chunks);
+    const R(chunked_sum) chunks = {l, (l->call->rows + CHUNKS - 1) / CHUNKS, chunk};
+    smx_cpu_in_threads(l->call, chunks.size, sum_chunks, &chunks);
     for (int i = 0; i < CHUNKS; i++) sum += chunk[i];
     return sum;
 }
 
-static inline double R(loss_of_row)(const R(loss_rule) * l, int64_t row) { return (double)l->losses[row]; }
+FORCE_INLINE double R(loss_of_row)(const R(loss_rule) * l, int64_t row) { return (double)l->losses[row]; }
+
+static void R(sum_losses)(const void *chunks, int64_t begin, int64_t end) { R(sum_chunks)(chunks, begin, end, R(loss_of_row)); }
 
 /* The weights of the targets that are not ignored; a bad target counts 1. */
-static inline double R(divisor_of_row)(const R(loss_rule) * l, int64_t row) {
+FORCE_INLINE double R(divisor_of_row)(const R(loss_rule) * l, int64_t row) {
     const smx_call *call = l->call;
     const int64_t target = smx_index_target(&call->indices, row);
     if (target == call->ignore_index) return 0;
     return l->weights == NULL || target < 0 || target >= cols_of_row(call, row) ? 1.0 : (double)R(weight_of)(l, target);
 }
+
+static void R(sum_divisors)(const void *chunks, int64_t begin, int64_t end) { R(sum_chunks)(chunks, begin, end, R(divisor_of_row)); }
 
 /* Where row losses go: to the caller, or to the workspace, which there is none of for no rows. */
 static REAL *R(row_losses_of)(const smx_call *call) {
@@ -67,7 +72,7 @@ static R(loss_rule) R(loss_rule_of)(const smx_call *call) {
     if (call->device_divisor != NULL)
         l.divisor = (double)*(const REAL *)call->device_divisor;
     else
-        l.divisor = smx_counts_divisor(call) ? R(sum_over_rows)(&l, R(divisor_of_row)) : (double)call->rows;
+        l.divisor = smx_counts_divisor(call) ? R(sum_over_rows)(&l, R(sum_divisors)) : (double)call->rows;
     return l;
 }
 
@@ -109,22 +114,12 @@ static inline int64_t R(target_of)(const R(loss_rule) * l, int64_t row, bad_rows
     return BAD;
 }
 
-/* How many rows from this one on have an index as a target, so that their states will be asked for. */
-static inline int R(valid_targets)(const R(loss_rule) * l, int64_t row, int64_t end) {
-    const smx_call *call = l->call;
-    int n = 0;
-    for (; n < SMX_CPU_ROWS_AHEAD && row + n < end; n++) {
-        const int64_t target = call->indices.data != NULL ? smx_index_target(&call->indices, row + n) : PROBABILITIES;
-        if (target == call->ignore_index || target < 0 || target >= call->cols) break;
-    }
-    return n;
-}
-
 /* ---- all rows ---- */
 
-/* target: its index, or PROBABILITIES */
-typedef void R(loss_function)(const R(loss_rule) *, int64_t row, int64_t target, R(row_room) * room);
+/* target: of each of the rows its index, or PROBABILITIES */
+typedef void R(loss_function)(const R(loss_rule) *, int64_t row, int rows, const int64_t *target, R(row_room) * room);
 
+/* A ragged row is the only row of a call of its own. */
 static void R(one_row)(const R(loss_rule) * l, R(loss_function) * function, int64_t row, R(row_room) * room, bad_rows *bad) {
     smx_call own;
     R(loss_rule) rule = *l;
@@ -135,7 +130,30 @@ static void R(one_row)(const R(loss_rule) * l, R(loss_function) * function, int6
     else if (target == BAD)
         R(skipped_row)(&rule, row, (REAL)NAN);
     else
-        function(&rule, row, target, room);
+        function(&rule, row, 1, &target, room);
+}
+
+/* How many of so many rows are taken together: those before the first without a valid index. */
+static inline int R(indexed_rows)(const R(loss_rule) * l, int64_t row, int most, int64_t *target) {
+    const smx_call *call = l->call;
+    if (call->indices.data == NULL) return 0;
+    for (int k = 0; k < most; k++) {
+        target[k] = smx_index_target(&call->indices, row + k);
+        if (target[k] == call->ignore_index || target[k] < 0 || target[k] >= call->cols) return k;
+    }
+    return most;
+}
+
+/* The rows from this one on that are taken together. Returns how many. */
+static int R(next_rows)(const R(loss_rule) * l, R(loss_function) * function, int64_t row, int64_t end, R(row_room) * room, bad_rows *bad) {
+    int64_t target[LANES];
+    const int rows = R(are_short)(room) ? R(indexed_rows)(l, row, R(rows_at_once)(room, row, end), target) : 0;
+    if (rows == 0) {
+        R(one_row)(l, function, row, room, bad);
+        return 1;
+    }
+    function(l, row, rows, target, room);
+    return rows;
 }
 
 /* groups: the same for several rows at once, or NULL. It looks at the targets itself. */
@@ -152,10 +170,7 @@ static void R(loss_part)(const void *context, int64_t begin, int64_t end) {
     bad_rows bad = NO_BAD_ROWS;
     R(row_room) room;
     R(make_room)(&room, work->l->call, work->l->call->out.data != NULL);
-    for (int64_t row = begin; row < end; row++) {
-        if (row >= room.end) room.end = row + R(valid_targets)(work->l, row, end);
-        R(one_row)(work->l, work->function, row, &room, &bad);
-    }
+    for (int64_t row = begin; row < end;) row += R(next_rows)(work->l, work->function, row, end, &room, &bad);
     R(free_room)(&room);
     stream_fence();
     report_bad_rows(work->l->call, &bad);
@@ -182,7 +197,7 @@ static void R(reduce_losses)(const R(loss_rule) * l) {
     const smx_call *call = l->call;
     if (call->loss == NULL || call->reduction == SMX_REDUCTION_NONE) return;
     const bool empty = l->divisor == 0; /* of a mean */
-    *(REAL *)call->loss = (REAL)(!empty                                    ? R(sum_over_rows)(l, R(loss_of_row)) / l->divisor
+    *(REAL *)call->loss = (REAL)(!empty                                    ? R(sum_over_rows)(l, R(sum_losses)) / l->divisor
                                  : call->empty_mean == SMX_EMPTY_MEAN_ZERO ? 0.0
                                                                            : (double)NAN);
 }

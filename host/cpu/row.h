@@ -1,6 +1,6 @@
-/* A row on the CPU: taken in blocks that stay in the first-level cache, with the online update. Its exponentials are kept for the results,
- * relative to the largest element so far; those of rows that are too long for that are computed again. Short rows are taken a few at a
- * time. Included once per REAL. */
+/* Rows on the CPU: each taken in blocks that stay in the first-level cache, with the online update. Its exponentials are kept for the
+ * results, relative to the largest element so far; those of rows that are too long for that are computed again. Short rows are taken a few
+ * at a time. Included once per REAL. */
 #include "row_io.h"
 #include "row_state.h"
 
@@ -11,50 +11,101 @@
 #define BLOCK_SIZE ((int)n_)
 #endif
 
-/* What the functions of single rows share: the type that their elements are dealt with as, and where the exponentials of a row are kept,
- * beside what they are relative to, block by block. Several short rows have their exponentials in the block, one row behind the other. */
+/* What is known of a call's rows before they are looked at: functions get it as a constant, BY_FORM() has one version of them for each. */
+#ifndef BY_FORM
+typedef struct row_form {
+    smxDataType_t type; /* that their elements are dealt with as */
+    bool whole;         /* short rows that lie as that type and are nothing but whole vectors of sixteen: loops need no ends */
+} row_form;
+
+#define BY_FORM(form, f, ...)                                       \
+    do {                                                            \
+        if ((form).whole)                                           \
+            BY_TYPE((form).type, WITH_FORM, f, true, __VA_ARGS__);  \
+        else                                                        \
+            BY_TYPE((form).type, WITH_FORM, f, false, __VA_ARGS__); \
+    } while (0)
+#define WITH_FORM(type, f, whole, ...) f((row_form){type, whole}, __VA_ARGS__)
+#endif
+
+/* What the functions of rows share: what is known of the rows at hand, and where exponentials are kept, beside what they are relative to,
+ * block by block. Short rows have theirs in the block, one behind the other. */
 enum { R(ROW_BLOCKS) = SMX_CPU_ROW_BYTES / SMX_CPU_BLOCK_BYTES };
 typedef struct R(row_room) {
-    smxDataType_t type;
-    bool streams;   /* do results go past the cache? */
-    int apart;      /* of short rows, in elements: from the exponentials of one to those of the next */
-    int most_ahead; /* short rows at a time; 1 if they are not short */
-    REAL *memory;   /* or NULL */
-    REAL *e;        /* of the row at hand */
-    int64_t size;   /* of a row that has room, in elements; a block at least */
-    int64_t end;    /* of the rows that will be asked for one by one; those of known states are [begin, known) */
-    int64_t begin, known;
-    R(row_state) state[SMX_CPU_ROWS_AHEAD];
+    row_form form;
+    bool streams; /* do results go past the cache? */
+    int at_once;  /* rows that are taken together; 1 if they are not short */
+    int apart;    /* of short rows, in elements: from the exponentials of one to those of the next */
+    REAL *memory; /* or NULL */
+    int64_t size; /* of a row that has room, in elements; a block at least */
+    R(distributions) d;
     REAL max[R(ROW_BLOCKS)];
     REAL block[SMX_CPU_BLOCK];
 } R(row_room);
 
-/* Short rows have their states computed a few at a time, pass by pass: what a row has to wait for, the steps across its lanes, passes while
- * other rows are worked on. */
-static inline void R(plan_ahead)(R(row_room) * room, const smx_call *call) {
-    const size_t bytes = call->second.data != NULL ? SMX_CPU_AHEAD_BYTES_OF_TWO : SMX_CPU_AHEAD_BYTES;
+/* Short rows are taken a few at a time, pass by pass: what a row has to wait for, the steps across its lanes, passes while others are
+ * worked on; and what is computed once for a row is computed in lanes for all of them. */
+static inline void R(take_at_once)(R(row_room) * room, const smx_call *call) {
+    const size_t bytes = call->second.data != NULL ? SMX_CPU_AT_ONCE_BYTES_OF_TWO : SMX_CPU_AT_ONCE_BYTES;
     const int64_t most = (int64_t)(bytes / sizeof(REAL));
-    room->most_ahead = 1;
+    room->at_once = 1;
     room->apart = 0;
-    if (call->in.offsets != NULL || call->cols > most / 2) return;
+    if (call->in.offsets != NULL || call->cols == 0 || call->cols > most / 2) return;
     room->apart = ((int)call->cols + LANES - 1) / LANES * LANES;
-    room->most_ahead = most / room->apart < SMX_CPU_ROWS_AHEAD ? (int)most / room->apart : SMX_CPU_ROWS_AHEAD;
+    room->at_once = most / room->apart < LANES ? (int)most / room->apart : LANES;
 }
 
-static inline int R(rows_ahead)(const R(row_room) * room, int64_t row) {
-    return room->end - row < room->most_ahead ? (int)(room->end - row) : room->most_ahead;
+static inline bool R(are_short)(const R(row_room) * room) { return room->at_once > 1; }
+
+/* How many rows to take from this one on. */
+static inline int R(rows_at_once)(const R(row_room) * room, int64_t row, int64_t end) {
+    return end - row < room->at_once ? (int)(end - row) : room->at_once;
+}
+
+/* Results that go past the cache have to begin where whole vectors may. */
+static inline bool R(are_whole)(const smx_call *call, smxDataType_t type, bool streams) {
+    const smx_operand *const operands[] = {&call->in, &call->second, &call->out};
+    const int64_t begin = (int64_t)((uintptr_t)call->out.data % CACHE_LINE), apart = call->out.layout.outerStride;
+    if (call->cols % LANES != 0) return false;
+    for (int k = 0; k < 3; k++)
+        if (operands[k]->data != NULL && !lies_as(operands[k], type)) return false;
+    return !streams || (begin == 0 && apart * (int64_t)smx_cpu_element_bytes(type) % CACHE_LINE == 0);
+}
+
+/* The columns of a call, of which the compiler is told that they are whole vectors if they are. */
+FORCE_INLINE int64_t R(cols_of)(row_form form, const smx_call *call) {
+    if (!form.whole) return call->cols;
+    const int cols = (int)((unsigned)call->cols / LANES * LANES);
+    if (cols == 0) __builtin_unreachable();
+    return cols;
+}
+
+/* As view() and place(), of a whole row or of a block of one. */
+FORCE_INLINE const void *R(elements)(row_form form, const smx_operand *o, int64_t row, int64_t first, int n, REAL *room) {
+    if (!form.whole) return R(view)(form.type, o, row, first, n, room);
+    return (const char *)o->data + row * o->layout.outerStride * (int64_t)smx_cpu_element_bytes(form.type);
+}
+
+FORCE_INLINE destination R(results)(row_form form, const smx_operand *o, int64_t row, int64_t first, REAL *room, bool streams) {
+    if (!form.whole) return R(place)(form.type, o, row, first, room, streams);
+    char *const at = (char *)o->data + row * o->layout.outerStride * (int64_t)smx_cpu_element_bytes(form.type);
+    return (destination){at, streams, true};
+}
+
+FORCE_INLINE void R(store_results)(row_form form, const smx_operand *o, int64_t row, int64_t first, int n, destination from,
+                                   const REAL *room, bool streams) {
+    if (!form.whole) R(store_room)(o, row, first, n, from, room, streams);
 }
 
 /* Without memory for the rows of a call there is room for a block. */
 static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool keeps_exponentials) {
     const int64_t cols = keeps_exponentials ? call->cols : 0;
-    room->type = R(type_of_rows)(call);
     room->streams = call->out.data != NULL && smx_cpu_streams(call);
-    R(plan_ahead)(room, call);
+    R(take_at_once)(room, call);
+    room->form.type = R(type_of_rows)(call);
+    room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, room->streams);
     room->memory = NULL;
-    room->end = room->begin = room->known = 0;
-    if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK) room->memory = malloc((size_t)cols * sizeof *room->e);
-    room->e = room->memory != NULL ? room->memory : room->block;
+    if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK) room->memory = malloc((size_t)cols * sizeof *room->memory);
     room->size = room->memory != NULL ? cols : SMX_CPU_BLOCK;
 }
 
@@ -77,60 +128,65 @@ FORCE_INLINE R(row_state) R(state_of_block)(smxDataType_t type, const void *x, i
     return R(state_below)(type, x, n, own_max > so_far ? own_max : so_far, factor, next, e);
 }
 
+/* ---- long rows ---- */
+
 /* Of a row in blocks. Keeps the exponentials if that is wanted and there is room. */
-FORCE_INLINE void R(state_of_long_row)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room, bool keeps) {
+FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, int64_t row, R(row_room) * room, bool keeps) {
     const REAL factor = R(factor)((REAL)call->scale);
     const bool are_kept = keeps && call->cols <= room->size;
     R(growing_state) state = {(REAL)-INFINITY, 0};
-    room->e = room->memory != NULL ? room->memory : room->block;
     FOR_EACH_BLOCK(call->cols) {
-        REAL *const e = are_kept ? room->e + first : room->block;
-        const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, e);
+        REAL *const e = are_kept && room->memory != NULL ? room->memory + first : room->block;
+        const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
-        const R(row_state) block = R(state_of_block)(type, x, BLOCK_SIZE, state.max, factor, next, are_kept ? e : NULL);
+        const R(row_state) block = R(state_of_block)(form.type, x, BLOCK_SIZE, state.max, factor, next, are_kept ? e : NULL);
         R(grow)(&state, block, factor);
         if (are_kept) room->max[first / SMX_CPU_BLOCK] = state.max;
     }
-    room->state[0] = (R(row_state)){state.max, (REAL)state.sum};
+    return (R(row_state)){state.max, (REAL)state.sum};
 }
 
 /* ---- short rows ---- */
 
-FORCE_INLINE void R(look_ahead)(smxDataType_t type, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool keeps) {
-    const int cols = (int)call->cols, apart = room->apart;
+FORCE_INLINE void R(states_of_short_rows)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool keeps,
+                                          R(row_states) * states) {
+    const int cols = (int)R(cols_of)(form, call);
     const REAL factor = R(factor)((REAL)call->scale);
-    const void *x[SMX_CPU_ROWS_AHEAD];
+    const void *x[LANES];
+    R(lanes) part[LANES]; /* the sums in each lane, or one of them all */
     for (int k = 0; k < rows; k++) {
-        x[k] = R(view)(type, &call->in, row + k, 0, cols, room->block + k * apart);
-        room->state[k].max = R(max_of)(type, x[k], cols);
+        x[k] = R(elements)(form, &call->in, row + k, 0, cols, room->block + k * room->apart);
+        states->max.of[k] = R(max_of)(form.type, x[k], cols);
     }
     upcoming next = R(after)(&call->in, row, 0, rows * cols);
     for (int k = 0; k < rows; k++) {
-        REAL *const e = keeps ? room->block + k * apart : NULL;
-        room->state[k] = R(state_below)(type, x[k], cols, room->state[k].max, factor, next, e);
+        REAL *const e = keeps ? room->block + k * room->apart : NULL;
+        const REAL max = states->max.of[k];
+        if (cols <= PIECE && max < (REAL)INFINITY) {
+            part[k] = R(lanes_of_exponentials)(form.type, x[k], cols, R(reference)(max), factor, next, e);
+        } else {
+            part[k] = R(all)(0);
+            R(set_lane)(&part[k], 0, R(state_below)(form.type, x[k], cols, max, factor, next, e).sum);
+        }
         next.at += (size_t)cols * next.each;
     }
-    room->begin = row;
-    room->known = row + rows;
+    R(sums_across)(part, rows, states->sum.of);
 }
 
-/* ---- any row ---- */
+/* ---- any rows ---- */
 
-static void R(find_states)(const smx_call *call, int64_t row, R(row_room) * room, bool keeps) {
-    const int rows = R(rows_ahead)(room, row);
-    if (rows > 1)
-        BY_TYPE(room->type, R(look_ahead), call, row, rows, room, keeps);
-    else
-        BY_TYPE(room->type, R(state_of_long_row), call, row, room, keeps);
-}
-
-static inline R(row_state) R(state_of_row)(const smx_call *call, int64_t row, R(row_room) * room, bool keeps) {
-    if (row >= room->known) R(find_states)(call, row, room, keeps);
-    if (row >= room->known) return room->state[0];
-    const int k = (int)(row - room->begin);
-    room->e = room->block + k * room->apart;
-    room->max[0] = room->state[k].max;
-    return room->state[k];
+/* Leaves the distributions of these rows in the room, their logarithms and their exponentials if that is wanted. */
+FORCE_INLINE void R(find_distributions)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool logs,
+                                        bool keeps) {
+    if (form.whole || R(are_short)(room)) {
+        R(row_states) states;
+        R(states_of_short_rows)(form, call, row, rows, room, keeps, &states);
+        for (int lane = rows; lane < LANES; lane++) states.max.of[lane] = states.sum.of[lane] = 0;
+        R(find_distributions_of)(&states, (REAL)call->scale, logs, &room->d);
+    } else {
+        const R(row_state) state = R(state_of_row)(form, call, row, room, keeps);
+        R(set_distribution)(&room->d, 0, state.sum, R(distribution_of)(state, (REAL)call->scale));
+    }
 }
 
 /* Results are exponentials * a * b, but for that of the target, which is given. */
@@ -151,24 +207,39 @@ FORCE_INLINE R(lanes) R(scaled)(const R(scaling) * s, R(lanes) e, REAL a, int64_
     return e;
 }
 
-FORCE_INLINE void R(put_scaled_exponentials)(smxDataType_t type, const smx_call *call, int64_t row, R(row_room) * room,
+/* The same without a branch: of short rows most would be guessed wrong. */
+FORCE_INLINE R(lanes) R(scaled_of_short)(const R(scaling) * s, R(lanes) e, int at) {
+    e = R(product)(R(product)(e, R(all)(s->a)), R(all)(s->b));
+    return s->target < 0 ? e : R(with_lane)(e, (int)s->target - at, s->at_target);
+}
+
+/* Of row k of those at hand. */
+FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call, int64_t row, int k, R(row_room) * room,
                                              const R(scaling) * s) {
     const REAL factor = R(factor)((REAL)call->scale);
     const bool streams = room->streams, are_kept = call->cols <= room->size;
+    if (form.whole || R(are_short)(room)) {
+        const int cols = (int)R(cols_of)(form, call);
+        REAL *const e = room->block + k * room->apart;
+        const destination y = R(results)(form, &call->out, row + k, 0, e, streams);
+        PUT_EACH(form.type, y, cols, R(scaled_of_short)(s, R(lanes_at)(R(TYPE), e, i, m), i));
+        R(store_results)(form, &call->out, row + k, 0, cols, y, e, streams);
+        return;
+    }
     FOR_EACH_BLOCK(call->cols) {
-        REAL *const e = are_kept ? room->e + first : room->block;
-        const destination y = R(place)(type, &call->out, row, first, e, streams);
+        REAL *const e = are_kept && room->memory != NULL ? room->memory + first : room->block;
+        const destination y = R(results)(form, &call->out, row, first, e, streams);
         if (are_kept) {
             const REAL max = room->max[first / SMX_CPU_BLOCK];
             const REAL a = max == s->reference ? s->a : R(exponential)(max, s->reference, factor) * s->a;
-            PUT_EACH(type, y, BLOCK_SIZE, R(scaled)(s, R(lanes_at)(R(TYPE), e, i, m), a, first + i));
+            PUT_EACH(form.type, y, BLOCK_SIZE, R(scaled)(s, R(lanes_at)(R(TYPE), e, i, m), a, first + i));
         } else {
-            const void *const x = R(view)(type, &call->in, row, first, BLOCK_SIZE, e);
+            const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
             const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
             const R(lanes) reference = R(all)(s->reference);
-            PUT_EACH(type, y, BLOCK_SIZE,
-                     (fetch_upcoming(next, i), R(scaled)(s, R(exponentials_of)(type, x, i, m, reference, factor), s->a, first + i)));
+            PUT_EACH(form.type, y, BLOCK_SIZE,
+                     (fetch_upcoming(next, i), R(scaled)(s, R(exponentials_of)(form.type, x, i, m, reference, factor), s->a, first + i)));
         }
-        R(store_room)(&call->out, row, first, BLOCK_SIZE, y, e, streams);
+        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, y, e, streams);
     }
 }

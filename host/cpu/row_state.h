@@ -56,17 +56,54 @@ FORCE_INLINE R(distribution) R(distribution_of)(R(row_state) s, REAL scale) { re
 
 static inline REAL R(log_probability)(const R(distribution) * d, REAL x, REAL scale) { return scale * (x - d->reference) - d->ln_sum; }
 
+/* ---- of several rows, a lane each ---- */
+
+#ifndef FOR_EACH_LANE
+#define FOR_EACH_LANE for (int lane = 0; lane < LANES; lane++)
+#endif
+
+/* A number for each row. */
+typedef struct R(per_row) {
+    REAL of[LANES];
+} R(per_row);
+
+typedef struct R(row_states) {
+    R(per_row) max, sum;
+} R(row_states);
+
+typedef struct R(distributions) {
+    R(per_row) reference, sum, normalizer, ln_sum, lse;
+} R(distributions);
+
+FORCE_INLINE void R(set_distribution)(R(distributions) * all, int lane, REAL sum, R(distribution) d) {
+    all->reference.of[lane] = d.reference;
+    all->sum.of[lane] = sum;
+    all->normalizer.of[lane] = d.normalizer;
+    all->ln_sum.of[lane] = d.ln_sum;
+    all->lse.of[lane] = d.lse;
+}
+
+/* logs: also what takes a logarithm */
+FORCE_INLINE void R(find_distributions_of)(const R(row_states) * s, REAL scale, bool logs, R(distributions) * to) {
+    R(per_row) ln_sum = {{0}};
+    if (logs) FOR_EACH_LANE ln_sum.of[lane] = R(log)(s->sum.of[lane]);
+    FOR_EACH_LANE {
+        const REAL sum = s->sum.of[lane];
+        R(set_distribution)(to, lane, sum, R(distribution_by_log)((R(row_state)){s->max.of[lane], sum}, ln_sum.of[lane], scale));
+    }
+}
+
 /* ---- n elements of a type, side by side; see elements.h ---- */
 
 /* A NaN is passed over here and found by the sum. */
 FORCE_INLINE REAL R(max_of)(smxDataType_t type, const void *x, int n) {
     R(lanes) max = R(all)((REAL)-INFINITY);
-    int i = 0;
-    for (; i + LANES <= n; i += LANES) max = R(larger)(R(lanes_at)(type, x, i, LANES), max);
-    if (i < n && n >= LANES)
+    const int rest = n % LANES;
+    for (int i = 0; i < n - rest; i += LANES) max = R(larger)(R(lanes_at)(type, x, i, LANES), max);
+    if (rest > 0 && n >= LANES)
         max = R(larger)(R(lanes_at)(type, x, n - LANES, LANES), max); /* some of them again */
-    else if (i < n)
-        max = R(larger)(R(first_lanes)(R(lanes_at)(type, x, i, n - i), n - i, (REAL)-INFINITY), max);
+    else if (rest > 0)
+        max = R(larger)(R(first_lanes)(R(lanes_at)(type, x, 0, n), n, (REAL)-INFINITY), max);
     return R(max_across)(max);
 }
 
@@ -95,11 +132,20 @@ FORCE_INLINE R(lanes) R(exponentials_ahead)(smxDataType_t type, const void *x, i
 }
 
 FORCE_INLINE R(lanes) R(kept)(REAL *e, int i, int m, R(lanes) value) {
-    if (e != NULL) R(put_lanes)(R(TYPE), (destination){e, false}, i, m, value);
+    if (e != NULL) R(put_lanes)(R(TYPE), (destination){e, false, false}, i, m, value);
     return value;
 }
 
-/* Leaves the exponentials in e, which may be where x is, or NULL; next: what to fetch meanwhile, as many elements */
+/* Leaves the exponentials in e, which may be where x is, or NULL; next: what to fetch meanwhile, as many elements. Of elements that are no
+ * more than a piece of a sum, the sums of the lanes. */
+FORCE_INLINE R(lanes)
+    R(lanes_of_exponentials)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor, upcoming next, REAL *e) {
+    R(ahead) ahead = R(start_ahead)(type, x, n, R(all)(reference), factor);
+    R(lanes) piece;
+    PIECE_OF(piece, 0, n, (fetch_upcoming(next, i), R(kept)(e, i, m, R(exponentials_ahead)(type, x, i, m, n, factor, &ahead))));
+    return piece;
+}
+
 FORCE_INLINE double R(sum_of_exponentials)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor, upcoming next, REAL *e) {
     R(ahead) ahead = R(start_ahead)(type, x, n, R(all)(reference), factor);
     SUM_OF(n, (fetch_upcoming(next, i), R(kept)(e, i, m, R(exponentials_ahead)(type, x, i, m, n, factor, &ahead))));

@@ -5,17 +5,12 @@
 #include "threads.h"
 #include "transpose.h"
 
-#ifndef FOR_EACH_LANE
-#define FOR_EACH_LANE for (int lane = 0; lane < LANES; lane++)
+#ifndef SMX_CPU_ROW_FLAGS
+#define SMX_CPU_ROW_FLAGS
 typedef struct row_flags {
     bool of[LANES];
 } row_flags;
 #endif
-
-/* A number for each row. */
-typedef struct R(per_row) {
-    REAL of[LANES];
-} R(per_row);
 
 /* Rows [row, row + count) of a call; the lanes behind them hold zeros. */
 typedef struct R(row_group) {
@@ -36,8 +31,7 @@ static inline bool R(takes_groups)(const smx_call *call) {
     const smxLayout_t *in = &call->in.layout;
     const bool side_by_side = in->inner >= LANES || (in->inner == 1 && in->outerStride == 1);
     if (call->in.offsets != NULL) return false;
-    const int most = call->indices.data != NULL ? SMX_CPU_GROUP_COLS_OF_LOSSES : SMX_CPU_GROUP_COLS;
-    return call->cols <= most || (call->strided && side_by_side && call->cols * LANES <= SMX_CPU_BLOCK);
+    return call->cols <= SMX_CPU_GROUP_COLS || (call->strided && side_by_side && call->cols * LANES <= SMX_CPU_BLOCK);
 }
 
 /* ---- elements ---- */
@@ -133,10 +127,6 @@ static inline R(per_row) R(sums_of_group)(const REAL *x, int cols) {
 
 /* ---- distributions ---- */
 
-typedef struct R(distributions) {
-    R(per_row) reference, sum, normalizer, ln_sum, lse;
-} R(distributions);
-
 /* Which rows hold a NaN: their max says nothing of it. */
 static inline row_flags R(nan_of_group)(const REAL *x, int cols) {
     row_flags found = {{false}};
@@ -146,32 +136,26 @@ static inline row_flags R(nan_of_group)(const REAL *x, int cols) {
 
 /* x becomes the exponentials. */
 static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale, upcoming next) {
-    R(distributions) d;
-    R(per_row) max;
+    R(row_states) states;
+    R(per_row) reference;
     row_flags nan = {{false}};
     bool infinite = false;
-    R(set)(max.of, R(max_of_group)(x, cols));
+    R(set)(states.max.of, R(max_of_group)(x, cols));
     FOR_EACH_LANE {
-        d.reference.of[lane] = R(reference)(max.of[lane]);
-        infinite |= max.of[lane] == (REAL)INFINITY;
+        reference.of[lane] = R(reference)(states.max.of[lane]);
+        infinite |= states.max.of[lane] == (REAL)INFINITY;
     }
     if (infinite) nan = R(nan_of_group)(x, cols);
 
     const REAL factor = R(factor)(scale);
-    R(ahead) ahead = R(start_ahead)(R(TYPE), x, cols * LANES, R(get)(d.reference.of), factor);
+    R(ahead) ahead = R(start_ahead)(R(TYPE), x, cols * LANES, R(get)(reference.of), factor);
     for (int i = 0; i < cols * LANES; i += LANES) {
         fetch_upcoming(next, i);
         R(set)(x + i, R(exponentials_ahead)(R(TYPE), x, i, LANES, cols * LANES, factor, &ahead));
     }
-    d.sum = R(sums_of_group)(x, cols);
-    if (infinite) FOR_EACH_LANE if (max.of[lane] == (REAL)INFINITY) d.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
-    R(per_row) ln_sum;
-    FOR_EACH_LANE ln_sum.of[lane] = R(log)(d.sum.of[lane]);
-    FOR_EACH_LANE {
-        const R(distribution) own = R(distribution_by_log)((R(row_state)){max.of[lane], d.sum.of[lane]}, ln_sum.of[lane], scale);
-        d.normalizer.of[lane] = own.normalizer;
-        d.ln_sum.of[lane] = own.ln_sum;
-        d.lse.of[lane] = own.lse;
-    }
+    states.sum = R(sums_of_group)(x, cols);
+    if (infinite) FOR_EACH_LANE if (states.max.of[lane] == (REAL)INFINITY) states.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
+    R(distributions) d;
+    R(find_distributions_of)(&states, scale, true, &d);
     return d;
 }

@@ -12,15 +12,13 @@ enum {
      * 262144 columns that takes 0.55 to 0.75 of the time, in second-level caches of 512 KiB and past them. */
     SMX_CPU_ROW_BYTES = 1 << 20,
 
-    /* Of rows that are short beside this, a few are taken together, so many at most. */
-    SMX_CPU_AHEAD_BYTES = 8 << 10,
-    SMX_CPU_AHEAD_BYTES_OF_TWO = 2 << 10, /* where there are two operands, of which as much again is on its way to the cache */
-    SMX_CPU_ROWS_AHEAD = 32,
+    /* Of rows that are short beside this, as many are taken together as there are lanes. */
+    SMX_CPU_AT_ONCE_BYTES = 8 << 10,
+    SMX_CPU_AT_ONCE_BYTES_OF_TWO = 2 << 10, /* where there are two operands, of which as much again is on its way to the cache */
 
     /* Rows up to so long are taken in groups, one per lane: reductions need no steps across a vector then. Rows that
      * lie side by side are, as long as so many of them fill no more than a block. */
     SMX_CPU_GROUP_COLS = 32,
-    SMX_CPU_GROUP_COLS_OF_LOSSES = 64,
 
     /* A thread pays from so many elements on. */
     SMX_CPU_ELEMENTS_PER_THREAD = 8 << 10,
