@@ -100,8 +100,10 @@ template <int per_block, int elements> struct shape {
         if (leader) left.of_row(row) = line;
     }
 
-    template <class P> __device__ static auto finish_row(const P &program, const left_over<P> &left, int64_t row, bool leader) {
-        auto line = program.begin(row, false);
+    // line: as begin() gives it to all but the leader, who gets what it has read in the first kernel
+    template <class P>
+    __device__ static auto finish_row(const P &program, const left_over<P> &left, int64_t row, bool leader,
+                                      typename left_over<P>::line &line) {
         wait_for_kernel_before();
         if (leader) line = left.of_row(row);
         const auto total = merge_slices<typename P::reduction>(program.rows.slices_of(row), program.factor(),
@@ -111,8 +113,9 @@ template <int per_block, int elements> struct shape {
 
     template <class P> __device__ static void write_one_slice(const P &program, const left_over<P> &left) {
         const int64_t row = blockIdx.x / left.slices, slice = blockIdx.x % left.slices;
-        const auto result = finish_row(program, left, row, threadIdx.x == 0 && slice == 0);
-        write_slice(program, program.begin(row, false), result, cut_of(program, row), row, slice);
+        auto line = program.begin(row, false);
+        const auto result = finish_row(program, left, row, threadIdx.x == 0 && slice == 0, line);
+        write_slice(program, line, result, cut_of(program, row), row, slice);
     }
 
   private:
@@ -192,7 +195,9 @@ __global__ void __launch_bounds__(Shape::threads, min_blocks_of<P, Shape>) write
 // Nothing to write but what a row yields as a whole: a warp per row.
 template <class P, class Shape> __global__ void __launch_bounds__(Shape::threads) finish_rows(const P program, const left_over<P> left) {
     const int64_t row = (int64_t{blockIdx.x} * Shape::threads + threadIdx.x) / 32;
-    if (row < program.rows.rows) Shape::finish_row(program, left, row, threadIdx.x % 32 == 0);
+    if (row >= program.rows.rows) return;
+    auto line = program.begin(row, false);
+    Shape::finish_row(program, left, row, threadIdx.x % 32 == 0, line);
 }
 
 template <class P, class Shape> smxStatus_t launch_split(const smx_call &call, Shape, const P &program) {
