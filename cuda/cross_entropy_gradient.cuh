@@ -19,7 +19,7 @@ template <class R> struct plain_gradient {
 
 template <class T> struct loss_gradient_program : reads_logits<T, true> {
     using typename reads_logits<T, true>::real;
-    static constexpr bool writes = true, also_strided = false;
+    static constexpr bool writes = true, two_at_once = false, also_strided = false;
     target_indices targets;
     class_weights<real> weights;
     z_loss<real> z;

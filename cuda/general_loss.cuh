@@ -61,7 +61,8 @@ template <class T, bool gradient> struct general_loss_program {
     using element = T;
     using real = real_of<T>;
     using reduction = loss_sums<real>;
-    static constexpr bool two_numbers = true, reduces = true, writes = gradient, few_shapes = true, also_strided = true;
+    static constexpr bool two_numbers = true, reduces = true, writes = gradient, two_at_once = false, few_shapes = true,
+                          also_strided = true;
 
     row_operands rows;
     soft_cap<real> cap;

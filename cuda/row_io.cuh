@@ -32,6 +32,7 @@ template <int V, class Index> struct row_cut {
     int edges;       // elements before and after the body, at most 2 V - 2
     Index body;      // vectors of V elements
 
+    row_cut() = default;
     __device__ row_cut(const void *begin, int64_t cols) : row(begin) {
         const int element_bytes = 16 / V;
         const int misaligned = static_cast<int>(reinterpret_cast<uintptr_t>(row) % 16) / element_bytes;

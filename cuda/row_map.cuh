@@ -18,7 +18,7 @@ template <int per_row, int per_block, int per_thread> struct shape {
     static constexpr int threads = per_block, cluster = 1, groups = per_block / per_row;
 
     // Left the choice, the compiler was seen to spill.
-    template <class P> static constexpr int min_blocks = 2;
+    template <class P> static constexpr int min_blocks = per_thread <= 16 && sizeof(typename P::real) == 4 ? 4 : 2;
 
     template <class P> static int64_t blocks(const P &program) {
         const int64_t items = program.rows.rows * chunks_of_row<typename P::element, per_row, per_thread>(program.rows.cols);

@@ -6,6 +6,7 @@
 //   rows                    the operands
 //   two_numbers             does it keep a second number for every element: a second operand, or something made from one
 //   reduces, writes         is there something to reduce; is there something to write for every element
+//   two_at_once             may the lanes of row_registers hold two short rows at a time: do their lines leave registers for it
 //   few_shapes              is it compiled for few of the shapes of row_registers only
 //   also_strided            is it compiled for row_strided
 //   begin(row, leader)      -> line: what the row has of its own (target, upstream gradient). Every thread of the row calls it, one
@@ -54,7 +55,7 @@ template <class T, bool works_on_probabilities> struct reads_logits {
     using element = T;
     using real = real_of<T>;
     using reduction = row_state<real>;
-    static constexpr bool two_numbers = false, reduces = true, few_shapes = false, also_strided = true;
+    static constexpr bool two_numbers = false, reduces = true, two_at_once = true, few_shapes = false, also_strided = true;
 
     row_operands rows;
     real scale;
@@ -104,7 +105,7 @@ template <class T, class Program> struct reads_gradient {
     using element = T;
     using real = real_of<T>;
     using reduction = row_sum<real>;
-    static constexpr bool two_numbers = true, reduces = true, writes = true, few_shapes = false, also_strided = true;
+    static constexpr bool two_numbers = true, reduces = true, writes = true, two_at_once = false, few_shapes = false, also_strided = true;
     struct line {
         static constexpr bool skip = false, zero = false;
     };

@@ -1,6 +1,8 @@
 // Family row_registers: a row stays in the registers of the threads that share it, from its one read to its one write. They are a
 // few lanes of a warp, a warp, a whole block, or the blocks of a cluster.
 #pragma once
+#include <utility>
+
 #include "launch.cuh"
 #include "row_program.cuh"
 
@@ -26,15 +28,22 @@ template <int per_row, int per_block, int per_thread> struct shape {
                                      (!P::few_shapes || is_of_few(per_row, per_thread)) &&
                                      (cluster == 1 || (P::writes && sizeof(typename P::real) == 4));
 
+    template <class P>
+    static constexpr int in_flight = P::two_at_once ? SMX_ROWS_IN_FLIGHT(per_row, per_thread, static_cast<int>(sizeof(typename P::element)))
+                                                    : 1;
+
     // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice; where that was seen to spill,
-    // 128 registers a thread are allowed, and all of them for fp64.
+    // 128 registers a thread are allowed, and all of them for fp64. Of two rows in flight it was seen to put off the loads of one until
+    // the other is reduced, to save registers; with 64 it does not, but for log-softmax of up to eight lanes per row.
     template <class P>
     static constexpr int min_blocks = sizeof(typename P::real) == 8                       ? 1
+                                      : in_flight<P> == 2                                 ? 4
                                       : per_thread == 32 || P::two_numbers || cluster > 1 ? 512 / per_block
                                                                                           : 0;
 
     template <class P> static int64_t blocks(const P &program) {
-        return (program.rows.rows + rows_per_block - 1) / rows_per_block * cluster;
+        constexpr int64_t rows_of_turn = rows_per_block * in_flight<P>;
+        return (program.rows.rows + rows_of_turn - 1) / rows_of_turn * cluster;
     }
 
     template <class P> __device__ static void run(const P &program, int64_t block, int64_t blocks) {
@@ -42,55 +51,81 @@ template <int per_row, int per_block, int per_thread> struct shape {
     }
 
   private:
-    // A team of threads holds rows_per_block rows at a time: a block, or the blocks of a cluster.
-    template <class P> __device__ static void run_rows(const P &program, int64_t team, int64_t teams) {
+    // What a thread has of a row.
+    template <class P> struct held_row {
         using T = typename P::element;
         using R = typename P::real;
         using reduction = typename P::reduction;
-        constexpr int V = vector_elements<T>, warps = per_row / 32;
+        static constexpr int V = vector_elements<T>;
+
+        int64_t row;
+        bool leader;
+        decltype(std::declval<P>().begin(0, false)) line;
+        row_part<V, int, per_thread / V, edges_per_thread<V, per_row, per_row * per_thread>, per_row> part;
+        R x[decltype(part)::size], w[P::two_numbers ? decltype(part)::size : 1];
+
+        // own: may be beyond the last row; such a thread has no elements and writes nothing
+        __device__ void begin(const P &program, int64_t own, int thread) {
+            const bool present = own < program.rows.rows;
+            row = present ? own : program.rows.rows - 1;
+            leader = present && thread == 0;
+            part = {{program.rows.in.template row<T>(row), present ? program.rows.cols_of(row) : 0}, 0, thread};
+            line = program.begin(row, leader);
+        }
+        __device__ void load(const P &program) { program.load(part, row, !line.skip, x, w); }
+
+        __device__ void finish(const P &program, const reduction &of_lanes, const reduction &of_row) {
+            const auto result = program.finish(line, of_row, row, leader);
+            if constexpr (P::writes) {
+                const R kept = program.scale_of_kept(result, of_lanes);
+                part.for_each([&](int k, int column) {
+                    const R out = program.output(result, program.value_of_kept(result, x[k], kept), w[P::two_numbers ? k : 0], column);
+                    x[k] = line.zero ? R(0) : out;
+                });
+                part.store(program.rows.out, row, x);
+            }
+        }
+    };
+
+    // A team of threads, a block or the blocks of a cluster, holds as many rows at a time as are in flight for each group of lanes.
+    template <class P> __device__ static void run_rows(const P &program, int64_t team, int64_t teams) {
+        using reduction = typename P::reduction;
         using lanes_of_row = lanes<(per_row < 32 ? per_row : 32)>;
-        using part = row_part<V, int, per_thread / V, edges_per_thread<V, per_row, per_row * per_thread>, per_row>;
+        constexpr int warps = per_row / 32, N = in_flight<P>;
 
         int thread = static_cast<int>(threadIdx.x) % per_row;
         if constexpr (cluster > 1) {
             arrive_in_cluster(); // and waits before it first writes to other blocks
             thread += static_cast<int>(cluster_rank()) * per_block;
         }
-        const int64_t rows = program.rows.rows, step = teams * rows_per_block;
+        const int64_t rows = program.rows.rows, step = N * rows_per_block;
         unsigned turn = 0;
         // All threads of a block make the same number of turns, with or without a row of their own.
-        for (int64_t first = team * rows_per_block; first < rows; first += step, turn++) {
+        for (int64_t first = team * step; first < rows; first += teams * step, turn++) {
             const int64_t own = first + static_cast<int>(threadIdx.x) / per_row;
-            const bool present = own < rows, leader = present && thread == 0;
-            const int64_t row = present ? own : rows - 1;
-            const auto line = program.begin(row, leader);
+            held_row<P> held[N] = {};
+            reduction of_lanes[N];
+#pragma unroll
+            for (int n = 0; n < N; n++) held[n].begin(program, own + n * rows_per_block, thread);
+#pragma unroll
+            for (int n = 0; n < N; n++) held[n].load(program);
+            __syncwarp(); // the leader has read the target's logit before another lane may overwrite it in place
+#pragma unroll
+            for (int n = 0; n < N; n++) of_lanes[n] = program.template reduce<lanes_of_row>(held[n].x, held[n].w);
 
-            const part mine{{program.rows.in.template row<T>(row), present ? program.rows.cols_of(row) : 0}, 0, thread};
-            R x[part::size], w[P::two_numbers ? part::size : 1] = {};
-            program.load(mine, row, !line.skip, x, w);
-
-            const reduction of_lanes = program.template reduce<lanes_of_row>(x, w);
-            reduction of_row = of_lanes;
             if constexpr (warps > 1) {
+                static_assert(N == 1, "a slot per warp");
                 using slots_type = row_slots<reduction, warps>;
                 SHARED_VAR(slots_type, slots);
                 if constexpr (cluster > 1) {
                     if (turn == 0) wait_for_cluster();
-                    of_row = merge_cluster<cluster>(of_lanes, slots, turn, program.factor());
+                    held[0].finish(program, of_lanes[0], merge_cluster<cluster>(of_lanes[0], slots, turn, program.factor()));
                 } else {
-                    of_row = merge_warps(of_lanes, slots, turn, program.factor());
+                    held[0].finish(program, of_lanes[0], merge_warps(of_lanes[0], slots, turn, program.factor()));
                 }
             } else {
-                __syncwarp(); // the leader has read the target's logit before another lane may overwrite it in place
-            }
-            const auto result = program.finish(line, of_row, row, leader);
-            if constexpr (P::writes) {
-                const R kept = program.scale_of_kept(result, of_lanes);
-                mine.for_each([&](int k, int column) {
-                    const R out = program.output(result, program.value_of_kept(result, x[k], kept), w[P::two_numbers ? k : 0], column);
-                    x[k] = line.zero ? R(0) : out;
-                });
-                mine.store(program.rows.out, row, x);
+#pragma unroll
+                for (int n = 0; n < N; n++) held[n].finish(program, of_lanes[n], of_lanes[n]);
             }
         }
     }
@@ -135,8 +170,9 @@ template <class P, class F> smxStatus_t with_shape(const smx_call &call, F f) {
 // ---- warp shapes of a batch: every problem with the shape of its single call, because that decides its last bits ----
 
 template <class P> struct shaped {
+    using element = typename P::element;
     using real = typename P::real;
-    static constexpr bool two_numbers = P::two_numbers;
+    static constexpr bool two_numbers = P::two_numbers, two_at_once = P::two_at_once;
     P program;
     int threads_per_row, elements_per_thread;
 };
@@ -148,7 +184,8 @@ template <class P> shaped<P> shaped_of(const smx_call &call, const P &program) {
 // most: elements per thread. All blocks get the registers that the widest of these shapes needs.
 template <int most> struct any_warp_shape {
     static constexpr int threads = 256, cluster = 1;
-    template <class P> static constexpr int min_blocks = shape<32, threads, most>::template min_blocks<P>;
+    template <class P>
+    static constexpr int min_blocks = most == 8 && sizeof(typename P::real) == 8 ? 2 : shape<32, threads, most>::template min_blocks<P>;
 
     template <class P> static int64_t blocks(const shaped<P> &problem) {
         const int64_t rows_per_block = threads / problem.threads_per_row;

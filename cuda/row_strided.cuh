@@ -125,7 +125,7 @@ template <int per_row, int per_block, int elements> struct shape {
     static_assert(groups <= 32 && 32 % groups == 0, "a warp has a thread of every group at least");
 
     // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice, which was seen to spill.
-    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers || !P::reduces ? 1 : 0;
+    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers ? 1 : !P::reduces ? 2 : 0;
 
     // Bundles of up to V rows, side by side.
     template <class P> __host__ __device__ static int64_t bundles_of(const P &program) {

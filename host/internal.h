@@ -33,12 +33,18 @@ typedef struct smx_plan_row {
 /* A thread keeps at most 64 words of its row in registers: more would spill. real_bytes: of the type computed with. */
 #define SMX_ROW_FITS_REGISTERS(elements_per_thread, real_bytes, operands) ((elements_per_thread) * (real_bytes) * (operands) <= 256)
 
+/* Rows that the lanes of row_registers read before they reduce the first of them: two where a thread would otherwise have less than 32
+ * bytes under way, if the work leaves registers for it. One or two lanes have none to spare: they hold as many edges as vectors. */
+#define SMX_ROWS_IN_FLIGHT(threads_per_row, elements_per_thread, element_bytes) \
+    ((threads_per_row) >= 4 && (threads_per_row) <= 32 && (elements_per_thread) * (element_bytes) < 32 ? 2 : 1)
+
 /* Shared memory of a block of the kind row_shared that holds other things than rows. */
 #define SMX_SHARED_TABLES_BYTES (8 << 10)
 
 typedef struct smx_plan {
     const smx_plan_row *row; /* NULL on the CPU */
     int index;               /* of row in the table, -1 on the CPU */
+    int rows_in_flight;      /* of each group of threads; 1 but in row_registers */
     int64_t slice, slices;   /* row_stream: columns of a slice of a row, and how many slices the longest row has */
     bool split;              /* row_stream: a block for every slice, because there are few rows */
 } smx_plan;

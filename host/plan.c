@@ -19,6 +19,7 @@ enum {
     GENERAL = GENERAL_LOSS | GENERAL_GRADIENT,
     CLUSTERED = WRITING | (TWO_ROWS & ~GENERAL_LOSS),
     ONE_FORM = REDUCING & ~GENERAL,
+    TWO_AT_ONCE = READING | WORK(SOFTMAX_FORWARD) | WORK(LOG_SOFTMAX_FORWARD), /* short rows in flight (two_at_once of row_program.cuh) */
     APART = (REDUCING | MAPPING) & ~(WORK(CROSS_ENTROPY_FORWARD) | WORK(CROSS_ENTROPY_FORWARD_BACKWARD)), /* these: GENERAL */
     ANY_COLS = -1
 };
@@ -181,6 +182,11 @@ static smxStatus_t does_not_stay(const smx_call *call, unsigned work) {
                     (long long)call->cols, smx_type_name(call->in.layout.type), call->strided ? " that lie apart" : "", (long long)most);
 }
 
+static int rows_in_flight(const smx_plan_row *row, const smx_call *call) {
+    if (row->kernel != SMX_KERNEL_ROW_REGISTERS || (TWO_AT_ONCE & work_of(call)) == 0) return 1;
+    return SMX_ROWS_IN_FLIGHT(row->threads_per_row, row->elements_per_thread, (int)smx_type_bytes(call->in.layout.type));
+}
+
 /* Slices of the rows of a streamed call: two turns of a block each, longer ones where there would be too many. They depend on the
  * columns alone, because they decide the last bits of a row; whether every slice has a block of its own does not. */
 enum { TURNS_OF_A_SLICE = 2, MOST_SLICES = 256 };
@@ -209,7 +215,7 @@ smxStatus_t smx_plan_call(smx_call *call) {
         if (handle->pinned_plan >= 0 && handle->pinned_plan != i) continue;
         if (!algorithm_allows(call->algorithm, &table[i], work_of(call))) continue;
         if (!smx_plan_accepts(&table[i], call)) continue;
-        call->plan = (smx_plan){.row = &table[i], .index = i};
+        call->plan = (smx_plan){.row = &table[i], .index = i, .rows_in_flight = rows_in_flight(&table[i], call)};
         if (table[i].kernel == SMX_KERNEL_ROW_STREAM) cut_into_slices(call, &call->plan);
         return SMX_STATUS_SUCCESS;
     }
@@ -226,13 +232,14 @@ void smx_describe_plan(const smx_call *call, char *text, size_t capacity) {
         [SMX_KERNEL_ROW_PASSES] = "row_passes"};
     const smx_plan_row *row = call->plan.row;
     const smx_prediction p = smx_predict(call);
-    char slices[64] = "", share[64] = "";
-    if (call->plan.split) snprintf(slices, sizeof slices, ", %lld blocks per row", (long long)call->plan.slices);
+    char rows[64] = "", share[64] = "";
+    if (call->plan.rows_in_flight > 1) snprintf(rows, sizeof rows, ", %d rows at once", call->plan.rows_in_flight);
+    if (call->plan.split) snprintf(rows, sizeof rows, ", %lld blocks per row", (long long)call->plan.slices);
     if (p.share > 0) snprintf(share, sizeof share, ", predicted %.1f us, %.0f %% of the memory's limit", p.time_us, 100 * p.share);
     snprintf(text, capacity,
              "%s, %lld x %lld %s: %s, %d threads per row, %d per block, %d elements per thread%s (plan row %d, sm_%d); moves %.3f MB%s",
              smx_op_name(call->op), (long long)call->rows, (long long)call->cols, smx_type_name(call->in.layout.type), names[row->kernel],
-             row->threads_per_row, row->threads_per_block, row->elements_per_thread, slices, call->plan.index,
+             row->threads_per_row, row->threads_per_block, row->elements_per_thread, rows, call->plan.index,
              call->handle->compute_capability, (double)p.moved_bytes * 1e-6, share);
 }
 

@@ -56,7 +56,8 @@ static int64_t resident_blocks(const smx_call *call, int reads) {
     const smx_plan_row *row = call->plan.row;
     const struct smxContext *handle = call->handle;
     const int words = call->in.layout.type == SMX_R_64F ? 2 : 1;
-    const int64_t registers = REGISTERS_BESIDE_THE_ROW + (int64_t)row->elements_per_thread * words * (reads == 2 ? 2 : 1);
+    const int64_t of_row = (int64_t)row->elements_per_thread * words * (reads == 2 ? 2 : 1);
+    const int64_t registers = REGISTERS_BESIDE_THE_ROW + call->plan.rows_in_flight * of_row;
     const int64_t of_block = divided_up((registers < 255 ? registers : 255) * 32, 256) * 256 * divided_up(row->threads_per_block, 32);
     int64_t blocks = smaller(handle->multiprocessor_threads / row->threads_per_block, REGISTERS_OF_A_MULTIPROCESSOR / of_block);
     if (row->kernel == SMX_KERNEL_ROW_SHARED) {
@@ -81,9 +82,9 @@ smx_prediction smx_predict(const smx_call *call) {
 
     const int64_t resident = handle->multiprocessors * resident_blocks(call, reads);
     /* Of rows whose elements lie apart a thread holds as many side by side as fit into 16 bytes. */
-    const int64_t beside = row->kernel == SMX_KERNEL_ROW_STRIDED ? 16 / width : 1;
+    const int64_t beside = row->kernel == SMX_KERNEL_ROW_STRIDED ? 16 / width : 1, at_once = beside * call->plan.rows_in_flight;
     const int64_t blocks = call->plan.split ? call->rows * call->plan.slices
-                                            : divided_up(divided_up(call->rows, beside) * row->threads_per_row, row->threads_per_block);
+                                            : divided_up(divided_up(call->rows, at_once) * row->threads_per_row, row->threads_per_block);
     const int passes = row->kernel == SMX_KERNEL_ROW_PASSES ? TYPICAL_PASSES : row->kernel == SMX_KERNEL_ROW_STREAM && writes ? 2 : 1;
     /* Rows in flight are read again from the second-level cache if that holds them. */
     const int64_t in_flight = call->plan.split ? call->rows : smaller(blocks, resident);

@@ -16,6 +16,7 @@ ANEW = ("profiling/kernel_report.py --arch sm_80 --arch sm_90 --include include 
 ELEMENT_BYTES = {"__half": 2, "__nv_bfloat16": 2, "float": 4, "double": 8}
 TWO_OPERANDS = ("softmax_gradient_program", "log_softmax_gradient_program")
 TWO_NUMBERS = TWO_OPERANDS + ("general_loss_program",)
+TWO_AT_ONCE = ("softmax_program", "log_softmax_program", "loss_program")
 READ_NOTHING = ("nll_gradient_program",)
 
 # 2^x instructions that a program needs for an element, where that is not one; merging row states adds no more than A_FEW.
@@ -27,15 +28,14 @@ A_FEW = 4
 FEWEST_BYTES = 32 << 10
 # The kernels that cannot have as many, and why.
 EXEMPT = [
-    (r"row_registers::(shape<\d+, \d+, 8>|any_warp_shape<8>)",
-     "a thread holds eight elements, 16 bytes of a two-byte type: it would take all threads that a multiprocessor can have, with 32 "
-     "registers each, or several rows for each thread"),
+    (r"loss_gradient_program<(__half|__nv_bfloat16)>.*row_registers::(shape<\d+, \d+, 8>|any_warp_shape<8>)",
+     "eight elements of a row are 16 bytes, and what a thread has to know of a row's target and upstream gradient leaves no registers for "
+     "two rows at a time"),
+    (r"program<(__half|__nv_bfloat16)>, smx::row_registers::shape<[12], 256, 8>",
+     "rows of up to 16 columns: as many edges as vectors for each thread, twice of them would spill"),
     (r"general_loss_program<(__half|__nv_bfloat16|double)",
      "half of what a thread holds are second numbers, and most calls read none of them; softcap's exponentials take registers, too"),
-    (r"gradient_from_lse_program<(__half|__nv_bfloat16)>, smx::row_strided",
-     "a thread has a line of its own, target and upstream gradient, for each of the eight rows that it holds side by side"),
-    (r"gradient_from_lse_program<(__half|__nv_bfloat16)>, smx::row_map::shape<4, ",
-     "rows of a few dozen columns: two vectors for each thread"),
+    (r"general_loss_program<float.*row_registers::(shape<\d+, \d+, 8>|any_warp_shape<8>)", "the same, of short rows"),
 ]
 
 
@@ -51,7 +51,9 @@ class Shape:
             elements //= words * (2 if program in TWO_NUMBERS else 1)
         if family == "row_strided" and words == 2:
             elements //= 4 if program in TWO_NUMBERS else 2
-        self.elements = elements  # of an operand that a thread holds at once
+        self.elements = elements  # of an operand and a row that a thread holds at once
+        short = family in ("row_registers", "any_warp_shape") and 4 <= per_row <= 32 and elements * self.bytes < 32
+        self.rows = 2 if short and program in TWO_AT_ONCE else 1  # SMX_ROWS_IN_FLIGHT
 
     def edges(self):
         """What a thread holds beside them: elements before and behind the vectors of a row."""
@@ -90,12 +92,12 @@ def resources_of(row):
     shape = shape_of(row["kernel"])
     per_element = occupancy = in_flight = "-"
     if shape and shape.family == "row_registers":
-        per_element = f"{row['ex2'] / shape.elements:.2f}"
+        per_element = f"{row['ex2'] / shape.elements / shape.rows:.2f}"
     if row["arch"] in LIMITS and row["threads"]:
         resident = resident_blocks(row) * row["threads"]
         occupancy = f"{100 * resident / LIMITS[row['arch']][0]:.0f}"
         if shape and shape.operands:
-            in_flight = resident * shape.elements * shape.bytes * shape.operands
+            in_flight = resident * shape.rows * shape.elements * shape.bytes * shape.operands
     return {**row, "ex2_per_element": per_element, "occupancy": occupancy, "threads": row["threads"] or "-", "loads_in_flight": in_flight}
 
 
@@ -106,7 +108,7 @@ def most_exponentials(row):
         return None
     each = next((number for pattern, number in EXPONENTIALS if re.search(pattern, row["kernel"])), 1)
     parts = shape.per_row // 1024  # warps of a cluster whose row states a lane merges
-    return each * (shape.elements + shape.edges()) + A_FEW + parts
+    return shape.rows * (each * (shape.elements + shape.edges()) + A_FEW) + parts
 
 
 def faults_of(row, wide):

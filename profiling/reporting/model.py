@@ -34,15 +34,24 @@ PROGRAMS = {"softmax_forward": "softmax_program", "log_softmax_forward": "log_so
             "softmax_backward": "softmax_gradient_program",
             "log_softmax_backward": "log_softmax_gradient_program", "logsumexp": "loss_program", "cross_entropy_forward": "loss_program",
             "cross_entropy_backward": "gradient_from_lse_program", "cross_entropy_fused": "loss_gradient_program"}
-PLAN = re.compile(r": (row_\w+), (\d+) threads per row, (\d+) per block, (\d+) elements per thread(?:, (\d+) blocks per row)?")
+PLAN = re.compile(r": (row_\w+), (\d+) threads per row, (\d+) per block, (\d+) elements per thread"
+                  r"(?:, (\d+) blocks per row)?(?:, (\d+) rows at once)?")
 TURNS_OF_A_SLICE = 2
 
 
 def parse_plan(text):
-    """(family, threads per row, threads per block, elements per thread, slices), or None where the text is no plan. slices: blocks that
-    share a row which none of them holds as a whole; 1 where it is not split."""
+    """(family, threads per row, threads per block, elements per thread, slices, rows at once), or None where the text is no plan. slices:
+    blocks that share a row which none of them holds as a whole; rows at once: that a thread waits for together."""
     found = PLAN.search(text or "")
-    return (found.group(1), *(int(found.group(i) or 1) for i in (2, 3, 4, 5))) if found else None
+    return (found.group(1), *(int(found.group(i) or 1) for i in (2, 3, 4, 5, 6))) if found else None
+
+
+def name_of_plan(text):
+    """Row of the plan table, family, and threads per row x elements per thread."""
+    family, per_row, _, per_thread, slices, at_once = parse_plan(text)
+    index = re.search(r"plan row (\d+)", text)
+    return (f"{index[1] if index else '?'}: {family} {per_row} x {per_thread}" + f", {slices} blocks per row" * (slices > 1) +
+            f", {at_once} rows at once" * (at_once > 1))
 
 
 def bandwidth_of(machine):
@@ -54,12 +63,12 @@ def bandwidth_of(machine):
 
 def registers_of(resources, row, plan):
     """Registers of the kernel, from rows of resources.tsv; else as many as the elements need that a thread holds, and 24 for the rest."""
-    family, per_row, per_block, per_thread, _ = plan
+    family, per_row, per_block, per_thread, _, at_once = plan
     program, shape = PROGRAMS.get(row["operation"]), f"{family}::shape<{per_row}, {per_block}, {per_thread}>"
     for kernel in resources or ():
         if program and f"::{program}<{ROW_TYPES[row['dtype']]}" in kernel["kernel"] and shape in kernel["kernel"]:
             return int(kernel["registers"])
-    return 24 + per_thread * (2 if row["reads"] == 2 else 1)
+    return 24 + at_once * per_thread * (2 if row["reads"] == 2 else 1)
 
 
 def resident_blocks(machine, threads, registers, shared_bytes=0):
@@ -78,13 +87,13 @@ def predict(row, machine, resources=None, bandwidth=None):
     plan, bandwidth = parse_plan(row.get("plan")), bandwidth or bandwidth_of(machine)
     if plan is None or not bandwidth:
         return None
-    family, per_row, per_block, per_thread, slices = plan
+    family, per_row, per_block, per_thread, slices, at_once = plan
     element, cols = ELEMENT_BYTES[row["dtype"]], row["cols"]
     shared = per_block // per_row * cols * element if family == "row_shared" else 0
     resident = machine["multiprocessors"] * resident_blocks(machine, per_block, registers_of(resources, row, plan), shared)
     # Of rows whose elements lie apart a thread holds as many side by side as fit into 16 bytes.
     beside = 16 // element if family == "row_strided" else 1
-    blocks = -(-row["rows"] // beside * per_row // per_block) * slices
+    blocks = -(-row["rows"] // (beside * at_once) * per_row // per_block) * slices
     writes = row["writes"] > 0
     passes = 2 if family == "row_stream" and writes else PASSES.get(family, 1)
     moved = row["bytes"]

@@ -6,7 +6,7 @@ from measurements import CEILING, PEERS, gigabytes_per_second, shape_of, share_o
 HEADER = ["operation", "type", "shape", "time us", "GB/s", "% ceiling", "best peer", "its us", "ratio"]
 PREDICTION_HEADER = ["predicted us", "measured / predicted"]
 SUMMARY_HEADER = ["operation", "type", "cases", "geometric mean", "least", "at"]
-LEFT = {"operation", "type", "shape", "best peer", "pass", "at", "verdict"}
+LEFT = {"operation", "type", "shape", "best peer", "pass", "at", "verdict", "plan"}
 
 
 def same_case(a, b):
