@@ -1,5 +1,5 @@
 // How fast this memory is: kernels that only move bytes, with the mixes of reads and writes that the operations have, by the same 16-byte
-// accesses as smx's own kernels.
+// accesses as smx's own kernels, with the same hints to the caches.
 #pragma once
 #include <cstdint>
 #include <cuda_runtime_api.h>
