@@ -63,20 +63,33 @@ FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) 
     return a;
 }
 
-/* The 16 bits that float_to_bfloat16() makes of each, in the high half. */
+/* The 16 bits that float_to_bfloat16() makes of each, in the high half; of numbers. */
 FORCE_INLINE __m256i rounded_to_bfloat16(__m256 x) {
     const __m256i bits = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-    const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+    return _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+}
+
+/* The same of NaNs, too, which rounding might turn into something else. */
+FORCE_INLINE __m256i rounded_or_nan(__m256 x) {
     const __m256 quiet = _mm256_or_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(0x400000)));
-    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded), quiet, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded_to_bfloat16(x)), quiet, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+}
+
+FORCE_INLINE __m256i packed_high_halves(__m256i a, __m256i b) {
+    const __m256i words = _mm256_packus_epi32(_mm256_srli_epi32(a, 16), _mm256_srli_epi32(b, 16));
+    return _mm256_permute4x64_epi64(words, 0xd8); /* packed 128 bits by 128 bits */
+}
+
+static __attribute__((noinline, cold)) __m256i bfloat16s_and_nans(__m256 x, __m256 y) {
+    return packed_high_halves(rounded_or_nan(x), rounded_or_nan(y));
 }
 
 FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
     const __m256 x = (__m256)a.of[0], y = (__m256)a.of[1];
     if (type == SMX_R_16F)
         return _mm256_set_m128i(_mm256_cvtps_ph(y, _MM_FROUND_TO_NEAREST_INT), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
-    const __m256i low = _mm256_srli_epi32(rounded_to_bfloat16(x), 16), high = _mm256_srli_epi32(rounded_to_bfloat16(y), 16);
-    return _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8); /* packed 128 bits by 128 bits */
+    if (__builtin_expect(_mm256_movemask_ps(_mm256_cmp_ps(x, y, _CMP_UNORD_Q)) != 0, 0)) return bfloat16s_and_nans(x, y);
+    return packed_high_halves(rounded_to_bfloat16(x), rounded_to_bfloat16(y));
 }
 #endif
 
