@@ -207,10 +207,10 @@ FORCE_INLINE R(lanes) R(scaled)(const R(scaling) * s, R(lanes) e, REAL a, int64_
     return e;
 }
 
-/* The same without a branch: of short rows most would be guessed wrong. */
-FORCE_INLINE R(lanes) R(scaled_of_short)(const R(scaling) * s, R(lanes) e, int at) {
+/* The same for rows of so few elements that a branch guessed wrong would cost more than to look for the target everywhere. */
+FORCE_INLINE R(lanes) R(scaled_without_branch)(const R(scaling) * s, R(lanes) e, int at) {
     e = R(product)(R(product)(e, R(all)(s->a)), R(all)(s->b));
-    return s->target < 0 ? e : R(with_lane)(e, (int)s->target - at, s->at_target);
+    return R(with_lane)(e, (int)s->target - at, s->at_target);
 }
 
 /* Of row k of those at hand. */
@@ -222,7 +222,10 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
         const int cols = (int)R(cols_of)(form, call);
         REAL *const e = room->block + k * room->apart;
         const destination y = R(results)(form, &call->out, row + k, 0, e, streams);
-        PUT_EACH(form.type, y, cols, R(scaled_of_short)(s, R(lanes_at)(R(TYPE), e, i, m), i));
+        if (s->target >= 0 && cols <= PIECE)
+            PUT_EACH(form.type, y, cols, R(scaled_without_branch)(s, R(lanes_at)(R(TYPE), e, i, m), i));
+        else
+            PUT_EACH(form.type, y, cols, R(scaled)(s, R(lanes_at)(R(TYPE), e, i, m), s->a, i));
         R(store_results)(form, &call->out, row + k, 0, cols, y, e, streams);
         return;
     }
