@@ -50,7 +50,7 @@ static inline void R(take_at_once)(R(row_room) * room, const smx_call *call) {
     const int64_t most = (int64_t)(bytes / sizeof(REAL));
     room->at_once = 1;
     room->apart = 0;
-    if (call->in.offsets != NULL || call->cols == 0 || call->cols > most / 2) return;
+    if (call->in.offsets != NULL || call->rows == 1 || call->cols == 0 || call->cols > most / 2) return;
     room->apart = ((int)call->cols + LANES - 1) / LANES * LANES;
     room->at_once = most / room->apart < LANES ? (int)most / room->apart : LANES;
 }

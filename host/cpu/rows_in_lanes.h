@@ -134,8 +134,8 @@ static inline row_flags R(nan_of_group)(const REAL *x, int cols) {
     return found;
 }
 
-/* x becomes the exponentials. */
-static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale, upcoming next) {
+/* x becomes the exponentials; logs: as in find_distributions_of() */
+static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale, bool logs, upcoming next) {
     R(row_states) states;
     R(per_row) reference;
     row_flags nan = {{false}};
@@ -156,6 +156,6 @@ static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL
     states.sum = R(sums_of_group)(x, cols);
     if (infinite) FOR_EACH_LANE if (states.max.of[lane] == (REAL)INFINITY) states.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
     R(distributions) d;
-    R(find_distributions_of)(&states, scale, true, &d);
+    R(find_distributions_of)(&states, scale, logs, &d);
     return d;
 }

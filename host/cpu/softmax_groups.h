@@ -3,7 +3,7 @@
 
 static void R(softmax_group)(const smx_call *call, const R(row_group) * g, REAL *x) {
     R(load_group)(&call->in, g, x);
-    R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale, R(after_group)(&call->in, g));
+    R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale, false, R(after_group)(&call->in, g));
     FOR_EACH_LANE
     if (d.sum.of[lane] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.normalizer.of[lane] = 0;
     const R(lanes) normalizer = R(get)(d.normalizer.of);
@@ -16,7 +16,7 @@ static void R(log_softmax_group)(const smx_call *call, const R(row_group) * g, R
     REAL *const e = x + g->cols * LANES;
     R(load_group)(&call->in, g, x);
     memcpy(e, x, (size_t)(g->cols * LANES) * sizeof *e);
-    R(distributions) d = R(distributions_of_group)(e, g->cols, (REAL)call->scale, R(after_group)(&call->in, g));
+    R(distributions) d = R(distributions_of_group)(e, g->cols, (REAL)call->scale, true, R(after_group)(&call->in, g));
     FOR_EACH_LANE
     if (d.sum.of[lane] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.ln_sum.of[lane] = 0; /* leaves -inf */
     const R(lanes) scale = R(all)((REAL)call->scale), reference = R(get)(d.reference.of), ln_sum = R(get)(d.ln_sum.of);
@@ -29,7 +29,7 @@ static void R(log_softmax_group)(const smx_call *call, const R(row_group) * g, R
 
 static void R(log_sum_exp_group)(const smx_call *call, const R(row_group) * g, REAL *x) {
     R(load_group)(&call->in, g, x);
-    const R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale, R(after_group)(&call->in, g));
+    const R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale, true, R(after_group)(&call->in, g));
     memcpy((REAL *)call->lse + g->row, d.lse.of, (size_t)g->count * sizeof *d.lse.of);
 }
 
