@@ -101,6 +101,7 @@ FORCE_INLINE void R(store_results)(row_form form, const smx_operand *o, int64_t 
 static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool keeps_exponentials) {
     const int64_t cols = keeps_exponentials ? call->cols : 0;
     room->streams = call->out.data != NULL && smx_cpu_streams(call);
+    room->d = (R(distributions)){{{0}}, {{0}}, {{0}}, {{0}}, {{0}}}; /* lanes without a row are computed with, too */
     R(take_at_once)(room, call);
     room->form.type = R(type_of_rows)(call);
     room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, room->streams);
