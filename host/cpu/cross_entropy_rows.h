@@ -45,8 +45,8 @@ FORCE_INLINE void R(put_loss_gradients)(row_form form, const R(loss_rule) * l, i
     const R(distributions) *const d = &room->d;
     R(per_row) g, share, p;
     for (int k = 0; k < rows; k++) g.of[k] = R(upstream)(l, row + k) * scale;
-    FOR_EACH_LANE share.of[lane] = R(share_of_probabilities)(call, (double)t->a.of[lane], d->lse.of[lane]);
-    FOR_EACH_LANE p.of[lane] = R(exponential)(t->x.of[lane], d->reference.of[lane], factor) * d->normalizer.of[lane];
+    for (int k = 0; k < rows; k++) share.of[k] = R(share_of_probabilities)(call, (double)t->a.of[k], d->lse.of[k]);
+    for (int k = 0; k < rows; k++) p.of[k] = R(exponential)(t->x.of[k], d->reference.of[k], factor) * d->normalizer.of[k];
     for (int k = 0; k < rows; k++) {
         const R(scaling) s =
             R(gradient_scaling)(d->reference.of[k], d->normalizer.of[k], p.of[k], target[k], g.of[k], share.of[k], t->a.of[k]);
@@ -57,14 +57,14 @@ FORCE_INLINE void R(put_loss_gradients)(row_form form, const R(loss_rule) * l, i
 FORCE_INLINE void R(loss_rows_of)(row_form form, const R(loss_rule) * l, int64_t row, int rows, const int64_t *target, R(row_room) * room) {
     const smx_call *call = l->call;
     const bool has_gradient = call->out.data != NULL && l->divisor != 0;
-    R(row_targets) t = {{{0}}, {{0}}};
+    R(row_targets) t;
     R(per_row) loss;
     for (int k = 0; k < rows; k++) t.x.of[k] = R(target_logit)(call, row + k, target[k]); /* before the gradient may overwrite it */
     for (int k = 0; k < rows; k++) t.a.of[k] = R(weight_of)(l, target[k]);
     R(find_distributions)(form, call, row, rows, room, true, has_gradient);
     const R(distributions) *const d = &room->d;
-    FOR_EACH_LANE loss.of[lane] =
-        R(plain_loss)(call, t.a.of[lane], d->reference.of[lane], d->ln_sum.of[lane], d->lse.of[lane], t.x.of[lane]);
+    for (int k = 0; k < rows; k++)
+        loss.of[k] = R(plain_loss)(call, t.a.of[k], d->reference.of[k], d->ln_sum.of[k], d->lse.of[k], t.x.of[k]);
     for (int k = 0; k < rows; k++) R(yield)(l, row + k, loss.of[k], d->lse.of[k]);
     if (has_gradient)
         R(put_loss_gradients)(form, l, row, rows, target, &t, room);

@@ -64,11 +64,8 @@ static inline int R(rows_at_once)(const R(row_room) * room, int64_t row, int64_t
 
 /* Results that go past the cache have to begin where whole vectors may. */
 static inline bool R(are_whole)(const smx_call *call, smxDataType_t type, bool streams) {
-    const smx_operand *const operands[] = {&call->in, &call->second, &call->out};
     const int64_t begin = (int64_t)((uintptr_t)call->out.data % CACHE_LINE), apart = call->out.layout.outerStride;
-    if (call->cols % LANES != 0) return false;
-    for (int k = 0; k < 3; k++)
-        if (operands[k]->data != NULL && !lies_as(operands[k], type)) return false;
+    if (call->cols % LANES != 0 || !all_lie_as(call, type)) return false;
     return !streams || (begin == 0 && apart * (int64_t)smx_cpu_element_bytes(type) % CACHE_LINE == 0);
 }
 
@@ -101,7 +98,6 @@ FORCE_INLINE void R(store_results)(row_form form, const smx_operand *o, int64_t 
 static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool keeps_exponentials) {
     const int64_t cols = keeps_exponentials ? call->cols : 0;
     room->streams = call->out.data != NULL && smx_cpu_streams(call);
-    room->d = (R(distributions)){{{0}}, {{0}}, {{0}}, {{0}}, {{0}}}; /* lanes without a row are computed with, too */
     R(take_at_once)(room, call);
     room->form.type = R(type_of_rows)(call);
     room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, room->streams);

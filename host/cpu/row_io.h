@@ -101,11 +101,7 @@ FORCE_INLINE upcoming R(after)(const smx_operand *o, int64_t row, int64_t first,
 /* The type that the elements of all operands of a call are dealt with as: their own if that is one and they lie side by side, or REAL. */
 static inline smxDataType_t R(type_of_rows)(const smx_call *call) {
     const smxDataType_t type = call->in.layout.type;
-    const smx_operand *const operands[] = {&call->in, &call->second, &call->out};
-    if (!HAS_WORDS) return R(TYPE);
-    for (int k = 0; k < 3; k++)
-        if (operands[k]->data != NULL && !lies_as(operands[k], type)) return R(TYPE);
-    return type;
+    return HAS_WORDS && all_lie_as(call, type) ? type : R(TYPE);
 }
 
 /* To be read only: where they lie if they lie there as that type, else as REAL in the given room. */

@@ -54,8 +54,6 @@ FORCE_INLINE R(distribution) R(distribution_by_log)(R(row_state) s, REAL ln_sum,
 
 FORCE_INLINE R(distribution) R(distribution_of)(R(row_state) s, REAL scale) { return R(distribution_by_log)(s, R(log)(s.sum), scale); }
 
-static inline REAL R(log_probability)(const R(distribution) * d, REAL x, REAL scale) { return scale * (x - d->reference) - d->ln_sum; }
-
 /* ---- of several rows, a lane each ---- */
 
 #ifndef FOR_EACH_LANE

@@ -17,6 +17,14 @@ static inline int64_t distance_of_rows(const smxLayout_t *l, int64_t row, int ro
 
 static inline bool lies_as(const smx_operand *o, smxDataType_t type) { return o->layout.colStride == 1 && o->layout.type == type; }
 
+/* All operands that a call has. */
+static inline bool all_lie_as(const smx_call *call, smxDataType_t type) {
+    const smx_operand *const operands[] = {&call->in, &call->second, &call->out};
+    for (int k = 0; k < 3; k++)
+        if (operands[k]->data != NULL && !lies_as(operands[k], type)) return false;
+    return true;
+}
+
 /* Of a row whose elements lie side by side, and are of this type. */
 static inline void *element_of_type(smxDataType_t type, const smx_operand *o, int64_t row, int64_t at) {
     return (char *)o->data + (row_offset(&o->layout, row) + at) * (int64_t)smx_cpu_element_bytes(type);
