@@ -123,45 +123,60 @@ static bool in_place(const extent *a, const extent *b) {
            smx_layout_equal(&a->operand->layout, &b->operand->layout);
 }
 
-static smxStatus_t check_overlap(const smx_call *call) {
+typedef struct extents {
+    extent of[12];
+    int count;
+} extents;
+
+static void add_operand(extents *all, const smx_operand *o, bool written) {
+    if (o->data != NULL) all->of[all->count++] = extent_of_operand(o, written);
+}
+
+static void add_values(extents *all, const char *name, const void *data, int64_t count, size_t bytes, bool written) {
+    if (data != NULL) all->of[all->count++] = extent_of_values(name, data, count, bytes, written);
+}
+
+static void add_values_of_loss(extents *all, const smx_call *call) {
+    const int64_t losses = call->reduction == SMX_REDUCTION_NONE ? call->rows : 1;
+    const size_t bytes = smx_type_bytes(smx_loss_type(call->in.layout.type));
+    add_values(all, "targets", call->indices.data, call->rows, smx_type_bytes(call->indices.type), false);
+    add_values(all, "gradLoss", call->grad_loss, losses, bytes, false);
+    add_values(all, "classWeights", call->class_weights, call->cols, bytes, false);
+    add_values(all, "deviceDivisor", call->device_divisor, 1, bytes, false);
+    add_values(all, "loss", call->loss, losses, bytes, true);
+    add_values(all, "lse", call->lse, call->rows, bytes, call->op != SMX_OP_CROSS_ENTROPY_BACKWARD);
+}
+
+static void add_values_of_choice(extents *all, const smx_call *call) {
     const smx_choice *c = &call->choice;
-    const bool lse_is_input = call->op == SMX_OP_CROSS_ENTROPY_BACKWARD;
-    const bool per_row = call->reduction == SMX_REDUCTION_NONE;
-    const size_t loss_bytes = smx_type_bytes(smx_loss_type(call->in.layout.type));
-    const struct {
-        const char *name;
-        const void *data;
-        int64_t count;
-        size_t bytes;
-        bool written;
-    } values[] = {{"targets", call->indices.data, call->rows, smx_type_bytes(call->indices.type), false},
-                  {"gradLoss", call->grad_loss, per_row ? call->rows : 1, loss_bytes, false},
-                  {"classWeights", call->class_weights, call->cols, loss_bytes, false},
-                  {"deviceDivisor", call->device_divisor, 1, loss_bytes, false},
-                  {"loss", call->loss, per_row ? call->rows : 1, loss_bytes, true},
-                  {"lse", call->lse, call->rows, loss_bytes, !lse_is_input},
-                  {"indices", c->indices, call->rows * c->per_row, smx_type_bytes(c->index_type), true},
-                  {"probabilities", c->probabilities, call->rows * c->per_row, sizeof(float), true},
-                  {"logProbabilities", c->log_probabilities, call->rows, sizeof(float), true},
-                  {"deviceTemperature", c->temperatures, call->rows, sizeof(float), false},
-                  {"deviceSeedOffset", c->random.seed_offset, 2, sizeof(uint64_t), false},
-                  {"deviceRowSeeds", c->random.row_seeds, call->rows, sizeof(uint64_t), false},
-                  {"deviceRowOffsets", c->random.row_offsets, call->rows, sizeof(uint64_t), false},
-                  {"deviceRowKeys", c->random.row_keys, call->rows, sizeof(uint64_t), false}};
-    extent e[3 + sizeof values / sizeof values[0]];
-    int n = 0;
-    if (call->in.data != NULL) e[n++] = extent_of_operand(&call->in, false);
-    if (call->second.data != NULL) e[n++] = extent_of_operand(&call->second, false);
-    if (call->out.data != NULL) e[n++] = extent_of_operand(&call->out, true);
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        if (values[i].data != NULL)
-            e[n++] = extent_of_values(values[i].name, values[i].data, values[i].count, values[i].bytes, values[i].written);
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < i; j++)
-            if ((e[i].written || e[j].written) && share_bytes(&e[i], &e[j]) && !in_place(&e[i], &e[j]))
+    add_values(all, "indices", c->indices, call->rows * c->per_row, smx_type_bytes(c->index_type), true);
+    add_values(all, "probabilities", c->probabilities, call->rows * c->per_row, sizeof(float), true);
+    add_values(all, "logProbabilities", c->log_probabilities, call->rows, sizeof(float), true);
+    add_values(all, "deviceTemperature", c->temperatures, call->rows, sizeof(float), false);
+    add_values(all, "deviceSeedOffset", c->random.seed_offset, 2, sizeof(uint64_t), false);
+    add_values(all, "deviceRowSeeds", c->random.row_seeds, call->rows, sizeof(uint64_t), false);
+    add_values(all, "deviceRowOffsets", c->random.row_offsets, call->rows, sizeof(uint64_t), false);
+    add_values(all, "deviceRowKeys", c->random.row_keys, call->rows, sizeof(uint64_t), false);
+}
+
+static smxStatus_t check_overlap(const smx_call *call) {
+    extents all;
+    all.count = 0;
+    add_operand(&all, &call->in, false);
+    add_operand(&all, &call->second, false);
+    add_operand(&all, &call->out, true);
+    if (chooses(call))
+        add_values_of_choice(&all, call);
+    else
+        add_values_of_loss(&all, call);
+    for (int i = 0; i < all.count; i++)
+        for (int j = 0; j < i; j++) {
+            const extent *a = &all.of[i], *b = &all.of[j];
+            if ((a->written || b->written) && share_bytes(a, b) && !in_place(a, b))
                 return smx_fail(SMX_STATUS_INVALID_VALUE,
                                 "%s: %s [%p, %p) and %s [%p, %p) overlap; in place means the same pointer with the same layout", call->name,
-                                e[j].name, (void *)e[j].begin, (void *)e[j].end, e[i].name, (void *)e[i].begin, (void *)e[i].end);
+                                b->name, (void *)b->begin, (void *)b->end, a->name, (void *)a->begin, (void *)a->end);
+        }
     return SMX_STATUS_SUCCESS;
 }
 

@@ -32,5 +32,5 @@ static void R(choose_part)(const void *context, int64_t begin, int64_t end) {
 
 static void R(choose)(const smx_call *call) {
     const bool groups = call->op == SMX_OP_ARGMAX && R(takes_groups)(call);
-    smx_cpu_in_threads(call, groups ? LANES : 1, groups ? R(argmax_groups) : R(choose_part), call);
+    smx_cpu_in_threads(call, call->cols, groups ? LANES : 1, groups ? R(argmax_groups) : R(choose_part), call);
 }

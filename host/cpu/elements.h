@@ -93,7 +93,17 @@ FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
 }
 #endif
 
-/* ---- sixteen elements ---- */
+/* Fewer than `below` bytes, 128 at most, without a call. */
+FORCE_INLINE void copy_few_bytes(char *to, const char *from, size_t bytes, size_t below) {
+    _Pragma("GCC unroll 7") for (size_t size = 64; size > 0; size /= 2) {
+        if (size >= below || (bytes & size) == 0) continue;
+        memcpy(to, from, size);
+        to += size;
+        from += size;
+    }
+}
+
+/* ---- sixteen elements, or the first m of them: no other is read, and their lanes are zeros ---- */
 
 FORCE_INLINE lanes_float lanes_from_float(smxDataType_t type, const void *from) {
 #if SMX_CPU_LANES_OF_WORDS
@@ -101,6 +111,23 @@ FORCE_INLINE lanes_float lanes_from_float(smxDataType_t type, const void *from) 
 #endif
     (void)type;
     return get_float(from);
+}
+
+FORCE_INLINE lanes_float first_lanes_from_float(smxDataType_t type, const void *from, int m) {
+#if defined(__AVX512F__)
+    if (type == SMX_R_32F) return (lanes_float){{(vector_float)_mm512_maskz_loadu_ps((__mmask16)((1U << m) - 1), from)}};
+#elif defined(__AVX2__)
+    if (type == SMX_R_32F) {
+        const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        const __m256 low = _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(m), place));
+        const __m256 high = _mm256_maskload_ps((const float *)from + 8, _mm256_cmpgt_epi32(_mm256_set1_epi32(m - 8), place));
+        return (lanes_float){{(vector_float)low, (vector_float)high}};
+    }
+#endif
+    const size_t each = smx_cpu_element_bytes(type);
+    char all[sizeof(lanes_float)] = {0};
+    copy_few_bytes(all, from, (size_t)m * each, LANES * each);
+    return lanes_from_float(type, all);
 }
 
 FORCE_INLINE void lanes_to_float(smxDataType_t type, void *to, lanes_float a, bool streams) {
@@ -123,6 +150,12 @@ FORCE_INLINE lanes_double lanes_from_double(smxDataType_t type, const void *from
     return get_double(from);
 }
 
+FORCE_INLINE lanes_double first_lanes_from_double(smxDataType_t type, const void *from, int m) {
+    char all[sizeof(lanes_double)] = {0};
+    copy_few_bytes(all, from, (size_t)m * sizeof(double), sizeof all);
+    return lanes_from_double(type, all);
+}
+
 FORCE_INLINE void lanes_to_double(smxDataType_t type, void *to, lanes_double a, bool streams) {
     (void)type;
     set_or_stream_double(to, a, streams);
@@ -131,27 +164,10 @@ FORCE_INLINE void lanes_to_double(smxDataType_t type, void *to, lanes_double a, 
 
 /* ---- m elements, 1 to 16, from the i-th on ---- */
 
-/* Fewer than `below` bytes, 128 at most, without a call. */
-#ifndef SMX_CPU_COPY_FEW
-#define SMX_CPU_COPY_FEW
-FORCE_INLINE void copy_few_bytes(char *to, const char *from, size_t bytes, size_t below) {
-    _Pragma("GCC unroll 7") for (size_t size = 64; size > 0; size /= 2) {
-        if (size >= below || (bytes & size) == 0) continue;
-        memcpy(to, from, size);
-        to += size;
-        from += size;
-    }
-}
-#endif
-
 /* The other lanes are zeros. */
 FORCE_INLINE R(lanes) R(lanes_at)(smxDataType_t type, const void *from, int i, int m) {
-    const size_t each = smx_cpu_element_bytes(type);
-    const char *const at = (const char *)from + (size_t)i * each;
-    if (ARE_ALL(m)) return R(lanes_from)(type, at);
-    char all[sizeof(R(lanes))] = {0};
-    copy_few_bytes(all, at, (size_t)m * each, LANES * each);
-    return R(lanes_from)(type, all);
+    const char *const at = (const char *)from + (size_t)i * smx_cpu_element_bytes(type);
+    return ARE_ALL(m) ? R(lanes_from)(type, at) : R(first_lanes_from)(type, at, m);
 }
 
 /* Where results go. Those that go past the cache are written in whole vectors, so they begin where these may. */

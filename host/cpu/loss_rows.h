@@ -11,10 +11,11 @@ typedef struct R(loss_rule) {
 
 static inline REAL R(weight_of)(const R(loss_rule) * l, int64_t class) { return l->weights == NULL ? 1 : l->weights[class]; }
 
-/* In an order that only the number of rows decides, whatever the number of threads: CHUNKS pieces of the rows, and of each 8
- * interleaved sums. */
+/* In an order that only the number of rows decides, whatever the number of threads: CHUNKS pieces of the rows, and of each, and of all
+ * of them, 8 interleaved sums. */
 #ifndef CHUNKS
 #define CHUNKS 64
+#define WORK_OF_A_TERM 4 /* elements */
 #endif
 typedef struct R(chunked_sum) {
     const R(loss_rule) * l;
@@ -38,10 +39,11 @@ FORCE_INLINE void R(sum_chunks)(const R(chunked_sum) * s, int64_t begin, int64_t
 }
 
 static inline double R(sum_over_rows)(const R(loss_rule) * l, smx_cpu_part *sum_chunks) {
-    double chunk[CHUNKS] = {0}, sum = 0;
+    double chunk[CHUNKS] = {0}, part[8] = {0}, sum = 0;
     const R(chunked_sum) chunks = {l, (l->call->rows + CHUNKS - 1) / CHUNKS, chunk};
-    smx_cpu_in_threads(l->call, chunks.size, sum_chunks, &chunks);
-    for (int i = 0; i < CHUNKS; i++) sum += chunk[i];
+    smx_cpu_in_threads(l->call, WORK_OF_A_TERM, chunks.size, sum_chunks, &chunks);
+    for (int i = 0; i < CHUNKS; i++) part[i % 8] += chunk[i];
+    for (int k = 0; k < 8; k++) sum += part[k];
     return sum;
 }
 
@@ -190,7 +192,7 @@ static void R(loss_groups)(const void *context, int64_t begin, int64_t end) {
 
 static void R(loss_rows)(const R(loss_rule) * l, R(loss_function) * function, R(loss_group_function) * groups) {
     const R(loss_work) work = {l, function, groups};
-    smx_cpu_in_threads(l->call, groups != NULL ? LANES : 1, groups != NULL ? R(loss_groups) : R(loss_part), &work);
+    smx_cpu_in_threads(l->call, l->call->cols, groups != NULL ? LANES : 1, groups != NULL ? R(loss_groups) : R(loss_part), &work);
 }
 
 static void R(reduce_losses)(const R(loss_rule) * l) {

@@ -193,9 +193,11 @@ typedef struct R(scaling) {
     REAL at_target;
 } R(scaling);
 
+#define HAS_NO_TARGET(s) (__builtin_constant_p((s)->target) && (s)->target < 0)
+
 FORCE_INLINE R(lanes) R(scaled)(const R(scaling) * s, R(lanes) e, REAL a, int64_t at) {
     e = R(product)(R(product)(e, R(all)(a)), R(all)(s->b));
-    if ((uint64_t)(s->target - at) < LANES) {
+    if (!HAS_NO_TARGET(s) && (uint64_t)(s->target - at) < LANES) {
         REAL all[LANES];
         R(set)(all, e);
         all[s->target - at] = s->at_target;

@@ -123,10 +123,10 @@ FORCE_INLINE R(ahead) R(start_ahead)(smxDataType_t type, const void *x, int n, R
 /* R(exponentials_of), for i from 0 on in steps of sixteen */
 FORCE_INLINE R(lanes) R(exponentials_ahead)(smxDataType_t type, const void *x, int i, int m, int n, REAL factor, R(ahead) * ahead) {
     if (!ARE_ALL(m)) return R(exponentials_of)(type, x, i, m, ahead->reference, factor);
-    const R(lanes) exponents = ahead->exponents;
+    const R(lanes) powers = R(powers)(ahead->exponents);
     const int next = i + 2 * LANES <= n ? i + LANES : i;
     ahead->exponents = R(exponents)(R(lanes_at)(type, x, next, LANES), ahead->reference, factor);
-    return R(powers)(exponents);
+    return powers;
 }
 
 FORCE_INLINE R(lanes) R(kept)(REAL *e, int i, int m, R(lanes) value) {
@@ -144,9 +144,21 @@ FORCE_INLINE R(lanes)
     return piece;
 }
 
-FORCE_INLINE double R(sum_of_exponentials)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor, upcoming next, REAL *e) {
+FORCE_INLINE double R(sum_of_exponentials_of)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor, upcoming next,
+                                              REAL *e) {
     R(ahead) ahead = R(start_ahead)(type, x, n, R(all)(reference), factor);
     SUM_OF(n, (fetch_upcoming(next, i), R(kept)(e, i, m, R(exponentials_ahead)(type, x, i, m, n, factor, &ahead))));
+}
+
+/* Of any number of elements. A function of its own, for its loops need every register. */
+static __attribute__((noinline)) double R(sum_of_exponentials)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor,
+                                                               upcoming next, REAL *e) {
+#define RETURN_SUM(type, kept) return R(sum_of_exponentials_of)(type, x, n, reference, factor, next, kept)
+    if (e != NULL)
+        BY_TYPE(type, RETURN_SUM, e);
+    else
+        BY_TYPE(type, RETURN_SUM, NULL);
+#undef RETURN_SUM
 }
 
 /* The sum of a row whose max is +inf: that, unless there is a NaN. */

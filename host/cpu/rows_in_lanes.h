@@ -92,8 +92,11 @@ static inline R(lanes) R(max_of_group)(const REAL *x, int cols) {
 /* What SUM_OF() has in the lanes of a piece is a vector each here: part[k] holds the lanes k of all rows. */
 static inline int R(parts_of_piece)(const REAL *x, int cols, R(lanes) * part) {
     const int parts = cols < LANES ? cols : LANES;
-    for (int c = 0; c < parts; c++) part[c] = R(sum)(R(all)(0), R(get)(x + c * LANES));
-    for (int c = parts; c < cols; c++) part[c % LANES] = R(sum)(part[c % LANES], R(get)(x + c * LANES));
+    for (int k = 0; k < parts; k++) part[k] = R(all)(0);
+    int c = 0;
+    for (; c + 2 * LANES <= cols; c += 2 * LANES)
+        for (int k = 0; k < LANES; k++) part[k] = R(sum)(part[k], R(sum)(R(get)(x + (c + k) * LANES), R(get)(x + (c + LANES + k) * LANES)));
+    for (; c < cols; c++) part[c % LANES] = R(sum)(part[c % LANES], R(get)(x + c * LANES));
     return parts;
 }
 

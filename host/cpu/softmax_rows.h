@@ -148,5 +148,5 @@ static void R(softmax_groups)(const void *context, int64_t begin, int64_t end) {
 
 static void R(softmax)(const smx_call *call) {
     const bool groups = R(takes_groups)(call);
-    smx_cpu_in_threads(call, groups ? LANES : 1, groups ? R(softmax_groups) : R(softmax_part), call);
+    smx_cpu_in_threads(call, call->cols, groups ? LANES : 1, groups ? R(softmax_groups) : R(softmax_part), call);
 }

@@ -7,6 +7,7 @@
 int smx_cpu_most_threads(smxHandle_t handle) {
 #ifdef _OPENMP
     if (handle->threads == 0) return omp_get_max_threads();
+    if (handle->threads == 1) return 1;
     const int processors = omp_get_num_procs(); /* asks the system: as long as a row of a thousand columns takes */
     return handle->threads < processors ? handle->threads : processors;
 #else
@@ -16,18 +17,18 @@ int smx_cpu_most_threads(smxHandle_t handle) {
 }
 
 #ifdef _OPENMP
-static int threads_for(const smx_call *call, int64_t steps) {
-    const int64_t by_size = call->rows * call->cols / SMX_CPU_ELEMENTS_PER_THREAD, wanted = by_size < steps ? by_size : steps;
+static int threads_for(const smx_call *call, int64_t work, int64_t steps) {
+    const int64_t by_size = call->rows * work / SMX_CPU_ELEMENTS_PER_THREAD, wanted = by_size < steps ? by_size : steps;
     if (wanted <= 1) return 1;
     const int most = smx_cpu_most_threads(call->handle);
     return wanted < most ? (int)wanted : most;
 }
 #endif
 
-void smx_cpu_in_threads(const smx_call *call, int64_t step, smx_cpu_part *part, const void *context) {
+void smx_cpu_in_threads(const smx_call *call, int64_t work, int64_t step, smx_cpu_part *part, const void *context) {
 #ifdef _OPENMP
     const int64_t steps = call->rows == 0 ? 0 : (call->rows + step - 1) / step;
-    const int threads = threads_for(call, steps);
+    const int threads = threads_for(call, work, steps);
     if (threads > 1) {
 #pragma omp parallel num_threads(threads)
         {
@@ -38,6 +39,7 @@ void smx_cpu_in_threads(const smx_call *call, int64_t step, smx_cpu_part *part, 
         return;
     }
 #endif
+    (void)work;
     (void)step;
     part(context, 0, call->rows);
 }
