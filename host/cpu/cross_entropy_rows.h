@@ -96,13 +96,13 @@ FORCE_INLINE void R(gradient_from_lse_row_of)(row_form form, const R(loss_rule) 
     const R(lanes) scales = R(all)(scale), reference = R(all)(lse);
     const bool streams = smx_cpu_streams(call);
     FOR_EACH_BLOCK(R(cols_of)(form, call)) {
-        const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room->block);
-        const destination dx = R(results)(form, &call->out, row, first, room->block, streams);
+        const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room->kept->block);
+        const destination dx = R(results)(form, &call->out, row, first, room->kept->block, streams);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
         PUT_EACH(form.type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next, i),
                   R(scaled)(&s, R(exponentials)(R(product)(scales, R(lanes_at)(form.type, x, i, m)), reference, factor), 1, first + i)));
-        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->block, streams);
+        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, streams);
     }
 }
 
@@ -126,7 +126,7 @@ static inline void R(rescale_to_lse)(R(distribution) * d, REAL lse, REAL scale) 
 static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target, R(row_room) * room) {
     const smx_call *call = l->call;
     const REAL scale = R(scale_of_logits)(call);
-    REAL *const u = room->block, a[SMX_CPU_BLOCK], u_target = 0, a_target = 0;
+    REAL *const u = room->kept->block, a[SMX_CPU_BLOCK], u_target = 0, a_target = 0;
     if (target >= 0) {
         u_target = R(target_logit)(call, row, target); /* before the gradient may overwrite it */
         R(cap)(call, &u_target, 1);

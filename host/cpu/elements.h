@@ -208,9 +208,12 @@ FORCE_INLINE int R(before_vectors)(smxDataType_t type, destination to, int n) {
             enum { m = LANES };                                                              \
             R(put_lanes)(type, to, i, m, value);                                             \
         }                                                                                    \
-        for (int end_ = 0; end_ < 2; end_++) {                                               \
-            const int m = end_ == 0 ? before_ : behind_, i = end_ == 0 ? 0 : (n)-behind_;    \
-            if (m > 0) R(put_lanes)(type, to, i, m, value);                                  \
-        }                                                                                    \
+        PUT_ENDS(type, to, n, before_, behind_, value);                                      \
     } while (0)
+
+#define PUT_ENDS(type, to, n, before, behind, value)                                       \
+    for (int end_ = 0; end_ < 2; end_++) {                                                 \
+        const int m = end_ == 0 ? (before) : (behind), i = end_ == 0 ? 0 : (n) - (behind); \
+        if (m > 0) R(put_lanes)(type, to, i, m, value);                                    \
+    }
 #endif

@@ -56,7 +56,7 @@ static inline double R(sum_of_distances)(const REAL *a, const REAL *u, int n, RE
 }
 
 static inline R(loss_sums) R(sums_of_block)(const REAL *u, const REAL *a, int n, REAL factor, upcoming next) {
-    const R(row_state) state = R(state_of_block)(R(TYPE), u, n, (REAL)-INFINITY, factor, next, NULL);
+    const R(row_state) state = R(state_of_block)(R(TYPE), u, n, (REAL)-INFINITY, factor, next, NULL, NULL);
     return (R(loss_sums)){state, R(sum_of)(R(TYPE), a, n), R(sum_of_distances)(a, u, n, R(reference)(state.max))};
 }
 

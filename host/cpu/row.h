@@ -28,19 +28,34 @@ typedef struct row_form {
 #define WITH_FORM(type, f, whole, ...) f((row_form){type, whole}, __VA_ARGS__)
 #endif
 
-/* What the functions of rows share: what is known of the rows at hand, and where exponentials are kept, beside what they are relative to,
- * block by block. Short rows have theirs in the block, one behind the other. */
+/* Exponentials of rows, beside what they are relative to, block by block. Short rows have theirs in the block, one behind the other. */
 enum { R(ROW_BLOCKS) = SMX_CPU_ROW_BYTES / SMX_CPU_BLOCK_BYTES };
+typedef struct R(kept_rows) {
+    _Alignas(CACHE_LINE) REAL block[SMX_CPU_BLOCK];
+    REAL max[R(ROW_BLOCKS)];
+    REAL *memory; /* or NULL */
+} R(kept_rows);
+
+/* A long row whose results are only exponentials so far. */
+typedef struct R(unwritten_row) {
+    bool is_there;
+    int64_t row;
+    R(kept_rows) * kept;
+    REAL reference, normalizer;
+} R(unwritten_row);
+
+/* What the functions of rows share: what is known of the rows at hand, and where exponentials are kept. */
 typedef struct R(row_room) {
     row_form form;
-    bool streams; /* do results go past the cache? */
-    int at_once;  /* rows that are taken together; 1 if they are not short */
-    int apart;    /* of short rows, in elements: from the exponentials of one to those of the next */
-    REAL *memory; /* or NULL */
-    int64_t size; /* of a row that has room, in elements; a block at least */
+    bool streams;   /* do results go past the cache? */
+    bool postpones; /* are the results of a row written while the exponentials of the next one are computed? */
+    int at_once;    /* rows that are taken together; 1 if they are not short */
+    int apart;      /* of short rows, in elements: from the exponentials of one to those of the next */
+    int64_t size;   /* of a row that has room, in elements; a block at least */
     R(distributions) d;
-    REAL max[R(ROW_BLOCKS)];
-    REAL block[SMX_CPU_BLOCK];
+    R(kept_rows) * kept; /* of the rows at hand: one of these two */
+    R(kept_rows) both[2];
+    R(unwritten_row) unwritten;
 } R(row_room);
 
 /* Short rows are taken a few at a time, pass by pass: what a row has to wait for, the steps across its lanes, passes while others are
@@ -101,28 +116,63 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
     R(take_at_once)(room, call);
     room->form.type = R(type_of_rows)(call);
     room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, room->streams);
-    room->memory = NULL;
-    if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK) room->memory = malloc((size_t)cols * sizeof *room->memory);
-    room->size = room->memory != NULL ? cols : SMX_CPU_BLOCK;
+    room->kept = &room->both[0];
+    room->unwritten.is_there = false;
+    const int64_t apart = (cols + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    REAL *memory = NULL;
+    if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK)
+        memory = aligned_alloc(CACHE_LINE, 2 * (size_t)apart * sizeof *memory);
+    room->both[0].memory = memory;
+    room->both[1].memory = memory != NULL ? memory + apart : NULL;
+    room->size = memory != NULL ? cols : SMX_CPU_BLOCK;
+    room->postpones = call->op == SMX_OP_SOFTMAX_FORWARD && call->in.offsets == NULL && room->streams && !R(are_short)(room) &&
+                      cols <= room->size && room->form.type == R(TYPE) && lies_as(&call->out, R(TYPE)); /* 16-bit ones gain nothing by it */
 }
 
-static inline void R(free_room)(R(row_room) * room) { free(room->memory); }
+static inline void R(free_room)(R(row_room) * room) { free(room->both[0].memory); }
+
+/* Where exponentials from `first` on are. */
+FORCE_INLINE REAL *R(kept_from)(R(kept_rows) * kept, int64_t first) { return kept->memory != NULL ? kept->memory + first : kept->block; }
+
+/* What they are multiplied by, by which those relative to the reference would be by a. */
+FORCE_INLINE REAL R(scale_of_block)(const R(kept_rows) * kept, int64_t first, REAL reference, REAL factor, REAL a) {
+    const REAL max = kept->max[first / SMX_CPU_BLOCK];
+    return max == reference ? a : R(exponential)(max, reference, factor) * a;
+}
+
+/* A block of the unwritten row, to be written meanwhile; NULL if there is none. */
+FORCE_INLINE const R(meanwhile) *
+    R(unwritten_block)(row_form form, const smx_call *call, const R(row_room) * room, int64_t first, int n, R(meanwhile) * w) {
+    const R(unwritten_row) *const u = &room->unwritten;
+    if (!u->is_there) return NULL;
+    const REAL a = R(scale_of_block)(u->kept, first, u->reference, R(factor)((REAL)call->scale), u->normalizer);
+    const destination to = {element_of_type(form.type, &call->out, u->row, first), true, false};
+    *w = R(write_meanwhile)(form.type, R(kept_from)(u->kept, first), a, to, n);
+    return w;
+}
+
+/* ---- states ---- */
 
 /* The state of elements of which none is above max. e: where the exponentials are kept, which may replace x; or NULL. If the max is +inf
- * they are of no use, and zeros. */
-FORCE_INLINE R(row_state) R(state_below)(smxDataType_t type, const void *x, int n, REAL max, REAL factor, upcoming next, REAL *e) {
+ * they are of no use, and zeros. w: what to write meanwhile, as many results; or NULL. */
+FORCE_INLINE R(row_state)
+    R(state_below)(smxDataType_t type, const void *x, int n, REAL max, REAL factor, upcoming next, REAL *e, const R(meanwhile) * w) {
     if (max == (REAL)INFINITY) {
         const R(row_state) state = {max, R(infinite_sum)(type, x, n)};
+        R(write_all)(type, w);
         if (e != NULL) memset(e, 0, (size_t)n * sizeof *e);
         return state;
     }
-    return (R(row_state)){max, (REAL)R(sum_of_exponentials)(type, x, n, R(reference)(max), factor, next, e)};
+    const R(row_state) state = {max, (REAL)R(sum_of_exponentials)(type, x, n, R(reference)(max), factor, next, e, w)};
+    R(write_ends)(type, w);
+    return state;
 }
 
 /* so_far: the max of the blocks before, which counts as an element of this one. */
-FORCE_INLINE R(row_state) R(state_of_block)(smxDataType_t type, const void *x, int n, REAL so_far, REAL factor, upcoming next, REAL *e) {
+FORCE_INLINE R(row_state)
+    R(state_of_block)(smxDataType_t type, const void *x, int n, REAL so_far, REAL factor, upcoming next, REAL *e, const R(meanwhile) * w) {
     const REAL own_max = R(max_of)(type, x, n);
-    return R(state_below)(type, x, n, own_max > so_far ? own_max : so_far, factor, next, e);
+    return R(state_below)(type, x, n, own_max > so_far ? own_max : so_far, factor, next, e, w);
 }
 
 /* ---- long rows ---- */
@@ -133,12 +183,14 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
     const bool are_kept = keeps && call->cols <= room->size;
     R(growing_state) state = {(REAL)-INFINITY, 0};
     FOR_EACH_BLOCK(call->cols) {
-        REAL *const e = are_kept && room->memory != NULL ? room->memory + first : room->block;
+        R(meanwhile) results;
+        REAL *const e = are_kept ? R(kept_from)(room->kept, first) : room->kept->block;
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
-        const R(row_state) block = R(state_of_block)(form.type, x, BLOCK_SIZE, state.max, factor, next, are_kept ? e : NULL);
+        const R(meanwhile) *const w = keeps ? R(unwritten_block)(form, call, room, first, BLOCK_SIZE, &results) : NULL;
+        const R(row_state) block = R(state_of_block)(form.type, x, BLOCK_SIZE, state.max, factor, next, are_kept ? e : NULL, w);
         R(grow)(&state, block, factor);
-        if (are_kept) room->max[first / SMX_CPU_BLOCK] = state.max;
+        if (are_kept) room->kept->max[first / SMX_CPU_BLOCK] = state.max;
     }
     return (R(row_state)){state.max, (REAL)state.sum};
 }
@@ -152,18 +204,18 @@ FORCE_INLINE void R(states_of_short_rows)(row_form form, const smx_call *call, i
     const void *x[LANES];
     R(lanes) part[LANES]; /* the sums in each lane, or one of them all */
     for (int k = 0; k < rows; k++) {
-        x[k] = R(elements)(form, &call->in, row + k, 0, cols, room->block + k * room->apart);
+        x[k] = R(elements)(form, &call->in, row + k, 0, cols, room->kept->block + k * room->apart);
         states->max.of[k] = R(max_of)(form.type, x[k], cols);
     }
     upcoming next = R(after)(&call->in, row, 0, rows * cols);
     for (int k = 0; k < rows; k++) {
-        REAL *const e = keeps ? room->block + k * room->apart : NULL;
+        REAL *const e = keeps ? room->kept->block + k * room->apart : NULL;
         const REAL max = states->max.of[k];
         if (cols <= PIECE && max < (REAL)INFINITY) {
             part[k] = R(lanes_of_exponentials)(form.type, x[k], cols, R(reference)(max), factor, next, e);
         } else {
             part[k] = R(all)(0);
-            R(set_lane)(&part[k], 0, R(state_below)(form.type, x[k], cols, max, factor, next, e).sum);
+            R(set_lane)(&part[k], 0, R(state_below)(form.type, x[k], cols, max, factor, next, e, NULL).sum);
         }
         next.at += (size_t)cols * next.each;
     }
@@ -219,7 +271,7 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
     const bool streams = room->streams, are_kept = call->cols <= room->size;
     if (form.whole || R(are_short)(room)) {
         const int cols = (int)R(cols_of)(form, call);
-        REAL *const e = room->block + k * room->apart;
+        REAL *const e = room->kept->block + k * room->apart;
         const destination y = R(results)(form, &call->out, row + k, 0, e, streams);
         if (s->target >= 0 && cols <= PIECE)
             PUT_EACH(form.type, y, cols, R(scaled_without_branch)(s, R(lanes_at)(R(TYPE), e, i, m), i));
@@ -229,11 +281,10 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
         return;
     }
     FOR_EACH_BLOCK(call->cols) {
-        REAL *const e = are_kept && room->memory != NULL ? room->memory + first : room->block;
+        REAL *const e = are_kept ? R(kept_from)(room->kept, first) : room->kept->block;
         const destination y = R(results)(form, &call->out, row, first, e, streams);
         if (are_kept) {
-            const REAL max = room->max[first / SMX_CPU_BLOCK];
-            const REAL a = max == s->reference ? s->a : R(exponential)(max, s->reference, factor) * s->a;
+            const REAL a = R(scale_of_block)(room->kept, first, s->reference, factor, s->a);
             PUT_EACH(form.type, y, BLOCK_SIZE, R(scaled)(s, R(lanes_at)(R(TYPE), e, i, m), a, first + i));
         } else {
             const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);

@@ -134,6 +134,38 @@ FORCE_INLINE R(lanes) R(kept)(REAL *e, int i, int m, R(lanes) value) {
     return value;
 }
 
+/* Results that are written while other exponentials are computed, so that neither processor nor memory waits for the other: n of them,
+ * exponentials e * a. */
+typedef struct R(meanwhile) {
+    const REAL *e;
+    REAL a;
+    destination to;
+    int n, before, whole; /* elements: all, and those before and in the whole vectors of sixteen */
+} R(meanwhile);
+
+FORCE_INLINE R(meanwhile) R(write_meanwhile)(smxDataType_t type, const REAL *e, REAL a, destination to, int n) {
+    const int before = R(before_vectors)(type, to, n);
+    return (R(meanwhile)){e, a, to, n, before, (n - before) / LANES * LANES};
+}
+
+/* At step i of a loop over n elements in steps of sixteen. */
+FORCE_INLINE void R(write_some)(smxDataType_t type, const R(meanwhile) * w, int i) {
+    if (w == NULL || i >= w->whole) return;
+    R(put_lanes)(type, w->to, w->before + i, LANES, R(product)(R(get)(w->e + w->before + i), R(all)(w->a)));
+}
+
+FORCE_INLINE void R(write_ends)(smxDataType_t type, const R(meanwhile) * w) {
+    if (w == NULL || w->whole == w->n) return;
+    const int behind = w->n - w->before - w->whole;
+    PUT_ENDS(type, w->to, w->n, w->before, behind, R(product)(R(lanes_at)(R(TYPE), w->e, i, m), R(all)(w->a)));
+}
+
+static inline void R(write_all)(smxDataType_t type, const R(meanwhile) * w) {
+    if (w == NULL) return;
+    for (int i = 0; i < w->whole; i += LANES) R(write_some)(type, w, i);
+    R(write_ends)(type, w);
+}
+
 /* Leaves the exponentials in e, which may be where x is, or NULL; next: what to fetch meanwhile, as many elements. Of elements that are no
  * more than a piece of a sum, the sums of the lanes. */
 FORCE_INLINE R(lanes)
@@ -144,20 +176,23 @@ FORCE_INLINE R(lanes)
     return piece;
 }
 
-FORCE_INLINE double R(sum_of_exponentials_of)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor, upcoming next,
-                                              REAL *e) {
+FORCE_INLINE double R(sum_of_exponentials_of)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor, upcoming next, REAL *e,
+                                              const R(meanwhile) * w) {
     R(ahead) ahead = R(start_ahead)(type, x, n, R(all)(reference), factor);
-    SUM_OF(n, (fetch_upcoming(next, i), R(kept)(e, i, m, R(exponentials_ahead)(type, x, i, m, n, factor, &ahead))));
+    SUM_OF(n,
+           (fetch_upcoming(next, i), R(write_some)(type, w, i), R(kept)(e, i, m, R(exponentials_ahead)(type, x, i, m, n, factor, &ahead))));
 }
 
-/* Of any number of elements. A function of its own, for its loops need every register. */
+/* Of any number of elements; w: what to write meanwhile, or NULL. A function of its own, for its loops need every register. */
 static __attribute__((noinline)) double R(sum_of_exponentials)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor,
-                                                               upcoming next, REAL *e) {
-#define RETURN_SUM(type, kept) return R(sum_of_exponentials_of)(type, x, n, reference, factor, next, kept)
-    if (e != NULL)
-        BY_TYPE(type, RETURN_SUM, e);
+                                                               upcoming next, REAL *e, const R(meanwhile) * w) {
+#define RETURN_SUM(type, e, w) return R(sum_of_exponentials_of)(type, x, n, reference, factor, next, e, w)
+    if (w != NULL)
+        BY_TYPE(type, RETURN_SUM, e, w);
+    else if (e != NULL)
+        BY_TYPE(type, RETURN_SUM, e, NULL);
     else
-        BY_TYPE(type, RETURN_SUM, NULL);
+        BY_TYPE(type, RETURN_SUM, NULL, NULL);
 #undef RETURN_SUM
 }
 

@@ -1,13 +1,29 @@
 /* Softmax, log-softmax, their gradients and logsumexp of the rows at hand, and of all rows of a call. Included once per REAL. */
 #include "softmax_groups.h"
 
+static inline REAL R(normalizer_of)(const smx_call *call, const R(row_room) * room, int k) {
+    const bool is_zero = room->d.sum.of[k] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO;
+    return is_zero ? 0 : room->d.normalizer.of[k];
+}
+
 FORCE_INLINE void R(softmax_rows_of)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room) {
     R(find_distributions)(form, call, row, rows, room, false, true);
+    if (room->postpones) {
+        room->unwritten = (R(unwritten_row)){true, row, room->kept, room->d.reference.of[0], R(normalizer_of)(call, room, 0)};
+        room->kept = room->kept == &room->both[0] ? &room->both[1] : &room->both[0];
+        return;
+    }
     for (int k = 0; k < rows; k++) {
-        const bool is_zero = room->d.sum.of[k] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO;
-        const REAL normalizer = is_zero ? 0 : room->d.normalizer.of[k];
-        const R(scaling) s = {.reference = room->d.reference.of[k], .a = normalizer, .b = 1, .target = -1};
+        const R(scaling) s = {.reference = room->d.reference.of[k], .a = R(normalizer_of)(call, room, k), .b = 1, .target = -1};
         R(put_scaled_exponentials)(form, call, row, k, room, &s);
+    }
+}
+
+/* The last one of those whose results are postponed. */
+FORCE_INLINE void R(write_last_row_of)(row_form form, const smx_call *call, R(row_room) * room) {
+    FOR_EACH_BLOCK(call->cols) {
+        R(meanwhile) results;
+        R(write_all)(form.type, R(unwritten_block)(form, call, room, first, BLOCK_SIZE, &results));
     }
 }
 
@@ -24,10 +40,10 @@ FORCE_INLINE void R(log_softmax_rows_of)(row_form form, const smx_call *call, in
         const bool is_zero = room->d.sum.of[k] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO; /* leaves -inf */
         const REAL reference = room->d.reference.of[k], ln_sum = is_zero ? 0 : room->d.ln_sum.of[k];
         FOR_EACH_BLOCK(R(cols_of)(form, call)) {
-            const void *const x = R(elements)(form, &call->in, row + k, first, BLOCK_SIZE, room->block);
-            const destination y = R(results)(form, &call->out, row + k, first, room->block, streams);
+            const void *const x = R(elements)(form, &call->in, row + k, first, BLOCK_SIZE, room->kept->block);
+            const destination y = R(results)(form, &call->out, row + k, first, room->kept->block, streams);
             PUT_EACH(form.type, y, BLOCK_SIZE, R(log_probabilities)(R(lanes_at)(form.type, x, i, m), reference, ln_sum, scale));
-            R(store_results)(form, &call->out, row + k, first, BLOCK_SIZE, y, room->block, streams);
+            R(store_results)(form, &call->out, row + k, first, BLOCK_SIZE, y, room->kept->block, streams);
         }
     }
 }
@@ -44,7 +60,7 @@ FORCE_INLINE REAL R(gradient_sum)(row_form form, const smx_call *call, int64_t r
     REAL room_y[SMX_CPU_BLOCK];
     double sum = 0;
     FOR_EACH_BLOCK(R(cols_of)(form, call)) {
-        const void *const dy = R(elements)(form, &call->second, row, first, BLOCK_SIZE, room->block);
+        const void *const dy = R(elements)(form, &call->second, row, first, BLOCK_SIZE, room->kept->block);
         if (of_products)
             sum += R(dot_product)(form.type, R(elements)(form, &call->in, row, first, BLOCK_SIZE, room_y), dy, BLOCK_SIZE);
         else
@@ -70,8 +86,8 @@ FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t 
     const bool streams = room->streams;
     FOR_EACH_BLOCK(R(cols_of)(form, call)) {
         const void *const y = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room_y);
-        const void *const dy = R(elements)(form, &call->second, row, first, BLOCK_SIZE, room->block);
-        const destination dx = R(results)(form, &call->out, row, first, room->block, streams);
+        const void *const dy = R(elements)(form, &call->second, row, first, BLOCK_SIZE, room->kept->block);
+        const destination dx = R(results)(form, &call->out, row, first, room->kept->block, streams);
         const upcoming next_y = R(after)(&call->in, row, first, room->at_once * BLOCK_SIZE);
         const upcoming next_dy = R(after)(&call->second, row, first, room->at_once * BLOCK_SIZE);
 #define GRADIENT_OF(f) f(R(lanes_at)(form.type, y, i, m), R(lanes_at)(form.type, dy, i, m), scale, sum)
@@ -79,7 +95,7 @@ FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t 
                  (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
                   of_logarithms ? GRADIENT_OF(R(log_softmax_gradient)) : GRADIENT_OF(R(softmax_gradient))));
 #undef GRADIENT_OF
-        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->block, streams);
+        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, streams);
     }
 }
 
@@ -93,6 +109,10 @@ FORCE_INLINE void R(gradient_rows_of)(row_form form, const smx_call *call, int64
 
 static void R(softmax_rows)(const smx_call *call, int64_t row, int rows, R(row_room) * room) {
     BY_FORM(room->form, R(softmax_rows_of), call, row, rows, room);
+}
+
+static void R(write_last_row)(const smx_call *call, R(row_room) * room) {
+    if (room->unwritten.is_there) BY_FORM(room->form, R(write_last_row_of), call, room);
 }
 
 static void R(log_softmax_rows)(const smx_call *call, int64_t row, int rows, R(row_room) * room) {
@@ -131,6 +151,7 @@ static void R(softmax_part)(const void *context, int64_t begin, int64_t end) {
     R(make_room)(&room, call, call->op == SMX_OP_SOFTMAX_FORWARD);
     for (int64_t row = begin; row < end; row += room.at_once)
         function(call_of_row(call, row, &own), row, R(rows_at_once)(&room, row, end), &room);
+    R(write_last_row)(call, &room);
     R(free_room)(&room);
     stream_fence();
 }

@@ -5,8 +5,9 @@
 #include "../internal.h"
 
 enum {
-    /* Of a row, this much is held between passes: half of a first-level cache. Longer rows are read twice. */
-    SMX_CPU_BLOCK_BYTES = 16 << 10,
+    /* Of a row, this much is held between passes: a quarter of a first-level cache, for there are its exponentials and those of the row
+     * before as well. Longer rows are read twice. */
+    SMX_CPU_BLOCK_BYTES = 8 << 10,
 
     /* The exponentials of longer rows are kept up to this size, in memory of the thread's own, and are not computed twice: with 32000 to
      * 262144 columns that takes 0.55 to 0.75 of the time, in second-level caches of 512 KiB and past them. */
