@@ -20,18 +20,18 @@ typedef struct R(row_group) {
 } R(row_group);
 
 /* x: room for three times cols * LANES elements; beyond, the room of the group. */
-enum { R(GROUP_ROOM) = 4 * SMX_CPU_BLOCK };
+enum { R(GROUP_SIZE) = SMX_CPU_GROUP_BYTES / sizeof(REAL), R(GROUP_ROOM) = 4 * R(GROUP_SIZE) }; /* elements */
 
 static inline R(row_group) R(group_from)(const smx_call *call, int64_t row, REAL *x) {
     const int64_t left = call->rows - row;
-    return (R(row_group)){row, left < LANES ? (int)left : LANES, (int)call->cols, x + 3 * SMX_CPU_BLOCK};
+    return (R(row_group)){row, left < LANES ? (int)left : LANES, (int)call->cols, x + 3 * R(GROUP_SIZE)};
 }
 
 static inline bool R(takes_groups)(const smx_call *call) {
     const smxLayout_t *in = &call->in.layout;
     const bool side_by_side = in->inner >= LANES || (in->inner == 1 && in->outerStride == 1);
     if (call->in.offsets != NULL) return false;
-    return call->cols <= SMX_CPU_GROUP_COLS || (call->strided && side_by_side && call->cols * LANES <= SMX_CPU_BLOCK);
+    return call->cols <= SMX_CPU_GROUP_COLS || (call->strided && side_by_side && call->cols * LANES <= R(GROUP_SIZE));
 }
 
 /* ---- elements ---- */

@@ -18,8 +18,9 @@ enum {
     SMX_CPU_AT_ONCE_BYTES_OF_TWO = 2 << 10, /* where there are two operands, of which as much again is on its way to the cache */
 
     /* Rows up to so long are taken in groups, one per lane: reductions need no steps across a vector then. Rows that
-     * lie side by side are, as long as so many of them fill no more than a block. */
+     * lie side by side are, as long as so many of them fill no more than half of a first-level cache. */
     SMX_CPU_GROUP_COLS = 32,
+    SMX_CPU_GROUP_BYTES = 16 << 10,
 
     /* A thread pays from so many elements on. */
     SMX_CPU_ELEMENTS_PER_THREAD = 8 << 10,
