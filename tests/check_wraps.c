@@ -12,6 +12,7 @@ long wraps_formats(void) { return atomic_load(&formats); }
 long wraps_allocations(void) { return atomic_load(&allocations); }
 long wraps_live(void) { return atomic_load(&live); }
 void wraps_fail_allocation_after(int n) { atomic_store(&fail_after, n); }
+bool wraps_failure_is_due(void) { return atomic_load(&fail_after) > 0; }
 
 int __real_vsnprintf(char *text, size_t capacity, const char *format, va_list arguments);
 int __wrap_vsnprintf(char *text, size_t capacity, const char *format, va_list arguments);

@@ -79,22 +79,27 @@ static smxStatus_t run_session(void) {
 
 /* ---- the failures ---- */
 
-/* Sessions until one has all the memory that it asks for: how many had not. */
+/* Sessions until one has all the memory that it asks for: how many failed. Rows on the CPU do without the memory that makes them faster, so
+ * that a session may succeed before. */
 static int count_failures(void (*fail_allocation_after)(int)) {
-    for (int failures = 0;; failures++) {
+    int failures = 0;
+    for (int refused = 1;; refused++) {
         const long live = wraps_live() - handles, live_there = simt_live_allocations != NULL ? simt_live_allocations() : 0;
-        fail_allocation_after(failures + 1);
+        fail_allocation_after(refused);
         const smxStatus_t status = run_session();
+        const bool had_all = fail_allocation_after != wraps_fail_allocation_after || wraps_failure_is_due();
         fail_allocation_after(0);
         const long live_now = wraps_live() - handles;
         session_count_comparison();
         if (session_backend() == SMX_BACKEND_CPU) ck_assert_int_eq(live_now, live); /* the emulator takes memory by ways of its own */
         if (simt_live_allocations != NULL) ck_assert_int_eq(simt_live_allocations(), live_there);
-        if (status == SMX_STATUS_SUCCESS) return failures;
+        if (status == SMX_STATUS_SUCCESS && had_all) return failures;
+        ck_assert_int_lt(refused, 50);
+        if (status == SMX_STATUS_SUCCESS) continue;
+        failures++;
         const char *message = smxGetLastErrorMessage();
-        ck_assert_msg(status == SMX_STATUS_ALLOC_FAILED, "allocation %d: %s (%s)", failures + 1, smxGetStatusString(status), message);
-        ck_assert_msg(strstr(message, "bytes") != NULL && strncmp(message, "smx", 3) == 0, "allocation %d: '%s'", failures + 1, message);
-        ck_assert_int_lt(failures, 50);
+        ck_assert_msg(status == SMX_STATUS_ALLOC_FAILED, "allocation %d: %s (%s)", refused, smxGetStatusString(status), message);
+        ck_assert_msg(strstr(message, "bytes") != NULL && strncmp(message, "smx", 3) == 0, "allocation %d: '%s'", refused, message);
     }
 }
 
