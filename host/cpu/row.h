@@ -40,7 +40,6 @@ typedef struct R(kept_rows) {
 typedef struct R(unwritten_row) {
     bool is_there;
     int64_t row;
-    R(kept_rows) * kept;
     REAL reference, normalizer;
 } R(unwritten_row);
 
@@ -118,18 +117,21 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
     room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, room->streams);
     room->kept = &room->both[0];
     room->unwritten.is_there = false;
-    const int64_t apart = (cols + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    REAL *memory = NULL;
-    if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK)
-        memory = aligned_alloc(CACHE_LINE, 2 * (size_t)apart * sizeof *memory);
-    room->both[0].memory = memory;
-    room->both[1].memory = memory != NULL ? memory + apart : NULL;
-    room->size = memory != NULL ? cols : SMX_CPU_BLOCK;
     room->postpones = call->op == SMX_OP_SOFTMAX_FORWARD && call->in.offsets == NULL && room->streams && !R(are_short)(room) &&
-                      cols <= room->size && room->form.type == R(TYPE) && lies_as(&call->out, R(TYPE)); /* 16-bit ones gain nothing by it */
+                      room->form.type == R(TYPE) && lies_as(&call->out, R(TYPE)); /* 16-bit ones gain nothing by it */
+    const int64_t apart = (cols + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE, wanted = room->postpones ? 2 * apart : apart;
+    REAL *memory = NULL;
+    if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK) memory = aligned_alloc(CACHE_LINE, (size_t)wanted * sizeof *memory);
+    room->both[0].memory = memory;
+    room->both[1].memory = memory != NULL && room->postpones ? memory + apart : NULL;
+    room->size = memory != NULL ? cols : SMX_CPU_BLOCK;
+    room->postpones = room->postpones && cols <= room->size;
 }
 
 static inline void R(free_room)(R(row_room) * room) { free(room->both[0].memory); }
+
+/* Those that are not of the rows at hand. */
+FORCE_INLINE R(kept_rows) * R(others_kept)(R(row_room) * room) { return room->kept == &room->both[0] ? &room->both[1] : &room->both[0]; }
 
 /* Where exponentials from `first` on are. */
 FORCE_INLINE REAL *R(kept_from)(R(kept_rows) * kept, int64_t first) { return kept->memory != NULL ? kept->memory + first : kept->block; }
@@ -141,13 +143,13 @@ FORCE_INLINE REAL R(scale_of_block)(const R(kept_rows) * kept, int64_t first, RE
 }
 
 /* A block of the unwritten row, to be written meanwhile; NULL if there is none. */
-FORCE_INLINE const R(meanwhile) *
-    R(unwritten_block)(row_form form, const smx_call *call, const R(row_room) * room, int64_t first, int n, R(meanwhile) * w) {
+FORCE_INLINE const R(meanwhile) * R(unwritten_block)(const smx_call *call, R(row_room) * room, int64_t first, int n, R(meanwhile) * w) {
     const R(unwritten_row) *const u = &room->unwritten;
+    R(kept_rows) *const kept = R(others_kept)(room);
     if (!u->is_there) return NULL;
-    const REAL a = R(scale_of_block)(u->kept, first, u->reference, R(factor)((REAL)call->scale), u->normalizer);
-    const destination to = {element_of_type(form.type, &call->out, u->row, first), true, false};
-    *w = R(write_meanwhile)(form.type, R(kept_from)(u->kept, first), a, to, n);
+    const REAL a = R(scale_of_block)(kept, first, u->reference, R(factor)((REAL)call->scale), u->normalizer);
+    const destination to = {element_of_type(R(TYPE), &call->out, u->row, first), true, false};
+    *w = R(write_meanwhile)(R(TYPE), R(kept_from)(kept, first), a, to, n);
     return w;
 }
 
@@ -187,7 +189,7 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
         REAL *const e = are_kept ? R(kept_from)(room->kept, first) : room->kept->block;
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
-        const R(meanwhile) *const w = keeps ? R(unwritten_block)(form, call, room, first, BLOCK_SIZE, &results) : NULL;
+        const R(meanwhile) *const w = keeps && form.type == R(TYPE) ? R(unwritten_block)(call, room, first, BLOCK_SIZE, &results) : NULL;
         const R(row_state) block = R(state_of_block)(form.type, x, BLOCK_SIZE, state.max, factor, next, are_kept ? e : NULL, w);
         R(grow)(&state, block, factor);
         if (are_kept) room->kept->max[first / SMX_CPU_BLOCK] = state.max;

@@ -183,12 +183,13 @@ FORCE_INLINE double R(sum_of_exponentials_of)(smxDataType_t type, const void *x,
            (fetch_upcoming(next, i), R(write_some)(type, w, i), R(kept)(e, i, m, R(exponentials_ahead)(type, x, i, m, n, factor, &ahead))));
 }
 
-/* Of any number of elements; w: what to write meanwhile, or NULL. A function of its own, for its loops need every register. */
+/* Of any number of elements; w: what to write meanwhile, of REAL as the elements are, or NULL. A function of its own, for its loops need
+ * every register. */
 static __attribute__((noinline)) double R(sum_of_exponentials)(smxDataType_t type, const void *x, int n, REAL reference, REAL factor,
                                                                upcoming next, REAL *e, const R(meanwhile) * w) {
 #define RETURN_SUM(type, e, w) return R(sum_of_exponentials_of)(type, x, n, reference, factor, next, e, w)
     if (w != NULL)
-        BY_TYPE(type, RETURN_SUM, e, w);
+        RETURN_SUM(R(TYPE), e, w);
     else if (e != NULL)
         BY_TYPE(type, RETURN_SUM, e, NULL);
     else

@@ -9,8 +9,8 @@ static inline REAL R(normalizer_of)(const smx_call *call, const R(row_room) * ro
 FORCE_INLINE void R(softmax_rows_of)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room) {
     R(find_distributions)(form, call, row, rows, room, false, true);
     if (room->postpones) {
-        room->unwritten = (R(unwritten_row)){true, row, room->kept, room->d.reference.of[0], R(normalizer_of)(call, room, 0)};
-        room->kept = room->kept == &room->both[0] ? &room->both[1] : &room->both[0];
+        room->unwritten = (R(unwritten_row)){true, row, room->d.reference.of[0], R(normalizer_of)(call, room, 0)};
+        room->kept = R(others_kept)(room);
         return;
     }
     for (int k = 0; k < rows; k++) {
@@ -20,10 +20,11 @@ FORCE_INLINE void R(softmax_rows_of)(row_form form, const smx_call *call, int64_
 }
 
 /* The last one of those whose results are postponed. */
-FORCE_INLINE void R(write_last_row_of)(row_form form, const smx_call *call, R(row_room) * room) {
+static void R(write_last_row)(const smx_call *call, R(row_room) * room) {
+    if (!room->unwritten.is_there) return;
     FOR_EACH_BLOCK(call->cols) {
         R(meanwhile) results;
-        R(write_all)(form.type, R(unwritten_block)(form, call, room, first, BLOCK_SIZE, &results));
+        R(write_all)(R(TYPE), R(unwritten_block)(call, room, first, BLOCK_SIZE, &results));
     }
 }
 
@@ -109,10 +110,6 @@ FORCE_INLINE void R(gradient_rows_of)(row_form form, const smx_call *call, int64
 
 static void R(softmax_rows)(const smx_call *call, int64_t row, int rows, R(row_room) * room) {
     BY_FORM(room->form, R(softmax_rows_of), call, row, rows, room);
-}
-
-static void R(write_last_row)(const smx_call *call, R(row_room) * room) {
-    if (room->unwritten.is_there) BY_FORM(room->form, R(write_last_row_of), call, room);
 }
 
 static void R(log_softmax_rows)(const smx_call *call, int64_t row, int rows, R(row_room) * room) {
