@@ -65,6 +65,42 @@ static inline void stream_copy(void *destination, const void *source, size_t byt
     memcpy(to, from, bytes);
 }
 
+/* Results that go past the cache leave in whole lines: a line that is written in parts costs as much as many that are not. Where one
+ * stretch of results ends within a line and the next one goes on there, the part waits for the rest. */
+typedef struct open_line {
+    char *at;                                        /* where the line belongs, NULL if no part waits */
+    int begin, end;                                  /* the bytes of it that are here */
+    _Alignas(CACHE_LINE) char bytes[3 * CACHE_LINE]; /* what is written here may reach beyond the line, by sixteen doubles at most */
+} open_line;
+
+static inline void flush_line(open_line *l) {
+    if (l->at != NULL) memcpy(l->at + l->begin, l->bytes + l->begin, (size_t)(l->end - l->begin));
+    l->at = NULL;
+}
+
+/* Where to write the next bytes, those that belong to `to`. */
+static inline char *part_of_line(open_line *l, char *to) {
+    const int offset = (int)((uintptr_t)to % CACHE_LINE);
+    if (l->at != to - offset || l->end != offset) {
+        flush_line(l);
+        l->at = to - offset;
+        l->begin = l->end = offset;
+    }
+    return l->bytes + offset;
+}
+
+/* So many have been written there. */
+static inline void add_to_line(open_line *l, int bytes) {
+    l->end += bytes;
+    if (l->end < CACHE_LINE) return;
+    if (l->begin > 0) {
+        flush_line(l);
+        return;
+    }
+    for (size_t part = 0; part < CACHE_LINE; part += STREAM_BYTES) stream_vector(l->at + part, l->bytes + part);
+    l->at = NULL;
+}
+
 /* After a thread's last streaming copy: other threads may look. */
 static inline void stream_fence(void) {
 #if defined(__SSE2__)

@@ -13,7 +13,7 @@ static inline double R(z_term)(const smx_call *call, REAL lse) {
 
 /* What the gradient takes from a row: dl/du_j = p_j * share - a_j */
 static inline REAL R(share_of_probabilities)(const smx_call *call, double weight, REAL lse) {
-    return (REAL)(weight + 2.0 * (double)call->z_loss * (double)lse);
+    return (REAL)(call->z_loss == 0 ? weight : weight + 2.0 * (double)call->z_loss * (double)lse); /* lse may be infinite */
 }
 
 /* ---- index targets, and nothing that involves the other elements: a is 0 but for the target ---- */
@@ -94,15 +94,16 @@ FORCE_INLINE void R(gradient_from_lse_row_of)(row_form form, const R(loss_rule) 
     const REAL x_target = R(target_logit)(call, row, target); /* before the gradient may overwrite it */
     const R(scaling) s = R(gradient_scaling)(lse, 1, R(exponential)(scale * x_target, lse, factor), target, g, share, a);
     const R(lanes) scales = R(all)(scale), reference = R(all)(lse);
-    const bool streams = smx_cpu_streams(call);
+    open_line *const line = room->line;
     FOR_EACH_BLOCK(R(cols_of)(form, call)) {
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room->kept->block);
-        const destination dx = R(results)(form, &call->out, row, first, room->kept->block, streams);
+        const destination dx = R(results)(form, &call->out, row, first, room->kept->block, line);
         const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
         PUT_EACH(form.type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next, i),
-                  R(scaled)(&s, R(exponentials)(R(product)(scales, R(lanes_at)(form.type, x, i, m)), reference, factor), 1, first + i)));
-        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, streams);
+                  R(scaled_with_target)(R(exponentials)(R(product)(scales, R(lanes_at)(form.type, x, i, m)), reference, factor), s.b,
+                                        target - first - i, s.at_target)));
+        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, line != NULL);
     }
 }
 

@@ -33,11 +33,12 @@ typedef __m256i words_of_lanes;
 #endif
 
 #if defined(__AVX512F__)
-FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) {
-    const __m256i w = _mm256_loadu_si256(from);
+FORCE_INLINE lanes_float lanes_of_words(smxDataType_t type, words_of_lanes w) {
     const __m512 halves = _mm512_cvtph_ps(w), bfloats = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(w), 16));
     return (lanes_float){{(vector_float)(type == SMX_R_16F ? halves : bfloats)}};
 }
+
+FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) { return lanes_of_words(type, _mm256_loadu_si256(from)); }
 
 /* The 16 bits that float_to_bfloat16() makes of each, in the high half. */
 FORCE_INLINE __m512i rounded_to_bfloat16(__m512 x) {
@@ -93,10 +94,10 @@ FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
 }
 #endif
 
-/* Fewer than `below` bytes, 128 at most, without a call. */
-FORCE_INLINE void copy_few_bytes(char *to, const char *from, size_t bytes, size_t below) {
-    _Pragma("GCC unroll 7") for (size_t size = 64; size > 0; size /= 2) {
-        if (size >= below || (bytes & size) == 0) continue;
+/* Up to `most` bytes, 128 at most, without a call. */
+FORCE_INLINE void copy_few_bytes(char *to, const char *from, size_t bytes, size_t most) {
+    _Pragma("GCC unroll 8") for (size_t size = 128; size > 0; size /= 2) {
+        if (size > most || (bytes & size) == 0) continue;
         memcpy(to, from, size);
         to += size;
         from += size;
@@ -115,8 +116,11 @@ FORCE_INLINE lanes_float lanes_from_float(smxDataType_t type, const void *from) 
 
 FORCE_INLINE lanes_float first_lanes_from_float(smxDataType_t type, const void *from, int m) {
 #if defined(__AVX512F__)
-    if (type == SMX_R_32F) return (lanes_float){{(vector_float)_mm512_maskz_loadu_ps((__mmask16)((1U << m) - 1), from)}};
-#elif defined(__AVX2__)
+    const __mmask16 first = (__mmask16)((1U << m) - 1);
+    if (type != SMX_R_32F) return lanes_of_words(type, _mm256_maskz_loadu_epi16(first, from));
+    return (lanes_float){{(vector_float)_mm512_maskz_loadu_ps(first, from)}};
+#else
+#if defined(__AVX2__)
     if (type == SMX_R_32F) {
         const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
         const __m256 low = _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(m), place));
@@ -128,6 +132,7 @@ FORCE_INLINE lanes_float first_lanes_from_float(smxDataType_t type, const void *
     char all[sizeof(lanes_float)] = {0};
     copy_few_bytes(all, from, (size_t)m * each, LANES * each);
     return lanes_from_float(type, all);
+#endif
 }
 
 FORCE_INLINE void lanes_to_float(smxDataType_t type, void *to, lanes_float a, bool streams) {
@@ -143,6 +148,22 @@ FORCE_INLINE void lanes_to_float(smxDataType_t type, void *to, lanes_float a, bo
 #endif
     (void)type;
     set_or_stream_float(to, a, streams);
+}
+
+/* The first m, fewer than sixteen, and nothing else. */
+FORCE_INLINE void first_lanes_to_float(smxDataType_t type, void *to, int m, lanes_float a) {
+#if defined(__AVX512F__)
+    const __mmask16 first = (__mmask16)((1U << m) - 1);
+    if (type == SMX_R_32F)
+        _mm512_mask_storeu_ps(to, first, (__m512)a.of[0]);
+    else
+        _mm256_mask_storeu_epi16(to, first, lanes_to_words(type, a));
+#else
+    const size_t each = smx_cpu_element_bytes(type);
+    char all[sizeof a];
+    lanes_to_float(type, all, a, false);
+    copy_few_bytes(to, all, (size_t)m * each, LANES * each - 1);
+#endif
 }
 #else
 FORCE_INLINE lanes_double lanes_from_double(smxDataType_t type, const void *from) {
@@ -160,6 +181,12 @@ FORCE_INLINE void lanes_to_double(smxDataType_t type, void *to, lanes_double a, 
     (void)type;
     set_or_stream_double(to, a, streams);
 }
+
+FORCE_INLINE void first_lanes_to_double(smxDataType_t type, void *to, int m, lanes_double a) {
+    char all[sizeof a];
+    lanes_to_double(type, all, a, false);
+    copy_few_bytes(to, all, (size_t)m * sizeof(double), sizeof all - 1);
+}
 #endif
 
 /* ---- m elements, 1 to 16, from the i-th on ---- */
@@ -170,50 +197,73 @@ FORCE_INLINE R(lanes) R(lanes_at)(smxDataType_t type, const void *from, int i, i
     return ARE_ALL(m) ? R(lanes_from)(type, at) : R(first_lanes_from)(type, at, m);
 }
 
-/* Where results go. Those that go past the cache are written in whole vectors, so they begin where these may. */
+/* Where results go. Those that go past the cache are written in whole lines of it. */
 #ifndef SMX_CPU_DESTINATION
 #define SMX_CPU_DESTINATION
 typedef struct destination {
     void *at;
-    bool streams;
-    bool aligned; /* known to begin where a whole vector may */
+    open_line *line; /* of those that go past the cache, else NULL */
+    bool aligned;    /* known to begin with a line */
 } destination;
 #endif
 
 FORCE_INLINE void R(put_lanes)(smxDataType_t type, destination to, int i, int m, R(lanes) a) {
     const size_t each = smx_cpu_element_bytes(type);
-    char *const at = (char *)to.at + (size_t)i * each, all[sizeof a];
+    char *const at = (char *)to.at + (size_t)i * each;
     if (ARE_ALL(m)) {
-        R(lanes_to)(type, at, a, to.streams);
+        R(lanes_to)(type, at, a, to.line != NULL);
+    } else if (to.line != NULL) {
+        R(lanes_to)(type, part_of_line(to.line, at), a, false);
+        add_to_line(to.line, m * (int)each);
     } else {
-        R(lanes_to)(type, all, a, false);
-        copy_few_bytes(at, all, (size_t)m * each, LANES * each);
+        R(first_lanes_to)(type, at, m, a);
     }
 }
 
-/* How many of n elements lie before the first whole vectors of sixteen. */
+/* The i-th alone, which is written already, and not past the cache. */
+FORCE_INLINE void R(put_element)(smxDataType_t type, destination to, int i, REAL value) {
+    if (type == R(TYPE))
+        ((REAL *)to.at)[i] = value;
+    else
+        ((uint16_t *)to.at)[i] = type == SMX_R_16F ? float_to_half((float)value) : float_to_bfloat16((float)value);
+}
+
+/* How many of n elements lie before the first whole vectors of sixteen, and behind the last. Those of whole lines lie between. */
 FORCE_INLINE int R(before_vectors)(smxDataType_t type, destination to, int n) {
-    const uintptr_t each = smx_cpu_element_bytes(type), aligned = LANES * each < CACHE_LINE ? LANES * each : CACHE_LINE;
-    const int before = to.streams && !to.aligned ? (int)(-(uintptr_t)to.at % aligned / each) : 0;
+    const uintptr_t each = smx_cpu_element_bytes(type);
+    const int before = to.line != NULL && !to.aligned ? (int)(-(uintptr_t)to.at % CACHE_LINE / each) : 0;
     return before < n ? before : n;
+}
+
+FORCE_INLINE int R(behind_vectors)(smxDataType_t type, destination to, int n, int before) {
+    const int of_line = CACHE_LINE / (int)smx_cpu_element_bytes(type);
+    return (n - before) % (to.line != NULL && !to.aligned && of_line > LANES ? of_line : LANES);
+}
+
+/* How many elements from the i-th on, one of those before or behind, are written at once: no more than sixteen, or than a line has. */
+FORCE_INLINE int R(size_of_end)(smxDataType_t type, destination to, int i, int end) {
+    const int each = (int)smx_cpu_element_bytes(type), most = end - i < LANES ? end - i : LANES;
+    if (to.line == NULL || LANES * each <= CACHE_LINE) return most;
+    return most < CACHE_LINE / each ? most : CACHE_LINE / each;
 }
 
 /* Writes `value`, the lanes of elements [i, i + m), for all of n: m is 16 but for the elements before and behind the whole vectors, which
  * come last. */
 #ifndef PUT_EACH
-#define PUT_EACH(type, to, n, value)                                                         \
-    do {                                                                                     \
-        const int before_ = R(before_vectors)(type, to, n), behind_ = ((n)-before_) % LANES; \
-        for (int i = before_; i < (n)-behind_; i += LANES) {                                 \
-            enum { m = LANES };                                                              \
-            R(put_lanes)(type, to, i, m, value);                                             \
-        }                                                                                    \
-        PUT_ENDS(type, to, n, before_, behind_, value);                                      \
+#define PUT_EACH(type, to, n, value)                                                                           \
+    do {                                                                                                       \
+        const int before_ = R(before_vectors)(type, to, n), behind_ = R(behind_vectors)(type, to, n, before_); \
+        for (int i = before_; i < (n)-behind_; i += LANES) {                                                   \
+            enum { m = LANES };                                                                                \
+            R(put_lanes)(type, to, i, m, value);                                                               \
+        }                                                                                                      \
+        PUT_ENDS(type, to, n, before_, behind_, value);                                                        \
     } while (0)
 
-#define PUT_ENDS(type, to, n, before, behind, value)                                       \
-    for (int end_ = 0; end_ < 2; end_++) {                                                 \
-        const int m = end_ == 0 ? (before) : (behind), i = end_ == 0 ? 0 : (n) - (behind); \
-        if (m > 0) R(put_lanes)(type, to, i, m, value);                                    \
+#define PUT_ENDS(type, to, n, before, behind, value)                                                                  \
+    for (int i = (before) > 0 ? 0 : (n) - (behind), next_; i < (n); i = next_ == (before) ? (n) - (behind) : next_) { \
+        const int m = R(size_of_end)(type, to, i, i < (before) ? (before) : (n));                                     \
+        R(put_lanes)(type, to, i, m, value);                                                                          \
+        next_ = i + m;                                                                                                \
     }
 #endif

@@ -118,11 +118,27 @@ FORCE_INLINE vector_float power_float(vector_float limited) {
     return p * (vector_float)((mask_float)n_biased << 23);
 }
 
-/* The same of exponents up to 1/2, with the error of exp2_of_negative_float(). Where an instruction looks up all lanes in a table it is a
- * shorter chain of operations, and closer: z = n + j/8 + f with |f| <= 1/16, 2^(j/8) from the table, and for 2^f a polynomial whose own
- * error is 2.7e-8; in all below 1.35e-7. Below -126 it is some number below 2^-126, and 0 for -127. The table has the bits of 2^(j/8) less
- * those of 1, and less j at the place where the shifted eighths have it. */
-#if defined(__AVX2__)
+/* The same of exponents up to 1/2, of which the first step need not limit those that the second does, with an error no larger than that of
+ * exp2_of_negative_float(). */
+#if defined(__AVX512F__)
+/* By the same polynomial; instructions take the fraction and multiply by 2^n. 0 below -126. */
+FORCE_INLINE vector_float limited_up_to_half_float(vector_float z) { return z; }
+
+FORCE_INLINE vector_float power_up_to_half_float(vector_float z) {
+    const vector_float zero = {0}, f = (vector_float)_mm512_reduce_ps((__m512)z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __mmask16 matters = _mm512_cmp_ps_mask((__m512)z, (__m512)(zero - 126.0f), _CMP_NLT_UQ); /* or is NaN */
+    vector_float p = zero + EXP2_4;
+    p = multiply_add_vectors(p, f, zero + EXP2_3);
+    p = multiply_add_vectors(p, f, zero + EXP2_2);
+    p = multiply_add_vectors(p, f, zero + EXP2_1);
+    p = multiply_add_vectors(p, f, zero + EXP2_0);
+    p = multiply_add_vectors(p, f, zero + 1.0f);
+    return (vector_float)_mm512_maskz_scalef_ps(matters, (__m512)p, (__m512)(z - f));
+}
+#elif defined(__AVX2__)
+/* Where an instruction looks up all lanes in a table it is a shorter chain of operations, and closer: z = n + j/8 + f with |f| <= 1/16,
+ * 2^(j/8) from the table, and for 2^f a polynomial whose own error is 2.7e-8; in all below 1.35e-7. Below -126 it is some number below
+ * 2^-126, and 0 for -127. The table has the bits of 2^(j/8) less those of 1, and less j at the place where the shifted eighths have it. */
 #define EXP2_ROUND_TO_EIGHTHS 1572991.0f /* 1.5 * 2^20 + 127: as EXP2_ROUND, with three bits of fraction */
 #define EXP2_EIGHTHS 0, -0x46a3e, -0x7c810, -0xa0129, -0xafb0d, -0xa98d6, -0x8bb03, -0x53f39
 #define EXP2_OF_EIGHTH_0 0x1.62e432p-1f
@@ -130,14 +146,11 @@ FORCE_INLINE vector_float power_float(vector_float limited) {
 #define EXP2_OF_EIGHTH_2 0x1.c6a004p-5f
 
 FORCE_INLINE mask_float bits_of_eighths(mask_float place) {
-#if defined(__AVX512F__)
-    const mask_float table = {EXP2_EIGHTHS, EXP2_EIGHTHS};
-    return (mask_float)_mm512_permutexvar_epi32((__m512i)place, (__m512i)table);
-#else
     const mask_float table = {EXP2_EIGHTHS};
     return (mask_float)_mm256_permutevar8x32_epi32((__m256i)table, (__m256i)place);
-#endif
 }
+
+FORCE_INLINE vector_float limited_up_to_half_float(vector_float z) { return limited_exponent_float(z); }
 
 FORCE_INLINE vector_float power_up_to_half_float(vector_float limited) {
     const vector_float zero = {0}, round = zero + EXP2_ROUND_TO_EIGHTHS, biased = limited + round, f = limited + (round - biased);
@@ -148,6 +161,7 @@ FORCE_INLINE vector_float power_up_to_half_float(vector_float limited) {
     return multiply_add_vectors(p, eighths * f, eighths);
 }
 #else
+FORCE_INLINE vector_float limited_up_to_half_float(vector_float z) { return limited_exponent_float(z); }
 FORCE_INLINE vector_float power_up_to_half_float(vector_float limited) { return power_float(limited); }
 #endif
 
@@ -161,7 +175,7 @@ FORCE_INLINE vector_double exp2_of_double(vector_double z) {
     for (size_t k = 0; k < VECTOR_BYTES / sizeof(double); k++) z[k] = exp2_double(z[k]);
     return z;
 }
-FORCE_INLINE vector_double limited_exponent_double(vector_double z) { return z; }
+FORCE_INLINE vector_double limited_up_to_half_double(vector_double z) { return z; }
 FORCE_INLINE vector_double power_up_to_half_double(vector_double limited) { return exp2_of_double(limited); }
 #endif
 
@@ -233,7 +247,7 @@ FORCE_INLINE R(lanes) R(larger)(R(lanes) a, R(lanes) b) {
 /* 2^((x - reference) * factor) for elements that are not above the reference, in two steps. The difference is
  * taken the other way round, which lets x come from memory. */
 FORCE_INLINE R(lanes) R(exponents)(R(lanes) x, R(lanes) reference, REAL factor) {
-    FOR_EACH_VECTOR x.of[v] = R(limited_exponent)((reference.of[v] - x.of[v]) * -factor);
+    FOR_EACH_VECTOR x.of[v] = R(limited_up_to_half)((reference.of[v] - x.of[v]) * -factor);
     return x;
 }
 

@@ -173,8 +173,7 @@ static void R(loss_part)(const void *context, int64_t begin, int64_t end) {
     R(row_room) room;
     R(make_room)(&room, work->l->call, work->l->call->out.data != NULL);
     for (int64_t row = begin; row < end;) row += R(next_rows)(work->l, work->function, row, end, &room, &bad);
-    R(free_room)(&room);
-    stream_fence();
+    R(leave_room)(&room);
     report_bad_rows(work->l->call, &bad);
 }
 

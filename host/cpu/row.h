@@ -46,15 +46,16 @@ typedef struct R(unwritten_row) {
 /* What the functions of rows share: what is known of the rows at hand, and where exponentials are kept. */
 typedef struct R(row_room) {
     row_form form;
-    bool streams;   /* do results go past the cache? */
-    bool postpones; /* are the results of a row written while the exponentials of the next one are computed? */
-    int at_once;    /* rows that are taken together; 1 if they are not short */
-    int apart;      /* of short rows, in elements: from the exponentials of one to those of the next */
-    int64_t size;   /* of a row that has room, in elements; a block at least */
+    open_line *line; /* where results go past the cache, else NULL */
+    bool postpones;  /* are the results of a row written while the exponentials of the next one are computed? */
+    int at_once;     /* rows that are taken together; 1 if they are not short */
+    int apart;       /* of short rows, in elements: from the exponentials of one to those of the next */
+    int64_t size;    /* of a row that has room, in elements; a block at least */
     R(distributions) d;
     R(kept_rows) * kept; /* of the rows at hand: one of these two */
     R(kept_rows) both[2];
     R(unwritten_row) unwritten;
+    open_line own_line;
 } R(row_room);
 
 /* Short rows are taken a few at a time, pass by pass: what a row has to wait for, the steps across its lanes, passes while others are
@@ -97,10 +98,10 @@ FORCE_INLINE const void *R(elements)(row_form form, const smx_operand *o, int64_
     return (const char *)o->data + row * o->layout.outerStride * (int64_t)smx_cpu_element_bytes(form.type);
 }
 
-FORCE_INLINE destination R(results)(row_form form, const smx_operand *o, int64_t row, int64_t first, REAL *room, bool streams) {
-    if (!form.whole) return R(place)(form.type, o, row, first, room, streams);
+FORCE_INLINE destination R(results)(row_form form, const smx_operand *o, int64_t row, int64_t first, REAL *room, open_line *line) {
+    if (!form.whole) return R(place)(form.type, o, row, first, room, line);
     char *const at = (char *)o->data + row * o->layout.outerStride * (int64_t)smx_cpu_element_bytes(form.type);
-    return (destination){at, streams, true};
+    return (destination){at, line, true};
 }
 
 FORCE_INLINE void R(store_results)(row_form form, const smx_operand *o, int64_t row, int64_t first, int n, destination from,
@@ -111,13 +112,15 @@ FORCE_INLINE void R(store_results)(row_form form, const smx_operand *o, int64_t 
 /* Without memory for the rows of a call there is room for a block. */
 static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool keeps_exponentials) {
     const int64_t cols = keeps_exponentials ? call->cols : 0;
-    room->streams = call->out.data != NULL && smx_cpu_streams(call);
+    const bool streams = call->out.data != NULL && smx_cpu_streams(call);
+    room->line = streams ? &room->own_line : NULL;
+    room->own_line.at = NULL;
     R(take_at_once)(room, call);
     room->form.type = R(type_of_rows)(call);
-    room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, room->streams);
+    room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, streams);
     room->kept = &room->both[0];
     room->unwritten.is_there = false;
-    room->postpones = call->op == SMX_OP_SOFTMAX_FORWARD && call->in.offsets == NULL && room->streams && !R(are_short)(room) &&
+    room->postpones = call->op == SMX_OP_SOFTMAX_FORWARD && call->in.offsets == NULL && streams && !R(are_short)(room) &&
                       room->form.type == R(TYPE) && lies_as(&call->out, R(TYPE)); /* 16-bit ones gain nothing by it */
     const int64_t apart = (cols + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE, wanted = room->postpones ? 2 * apart : apart;
     REAL *memory = NULL;
@@ -128,7 +131,12 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
     room->postpones = room->postpones && cols <= room->size;
 }
 
-static inline void R(free_room)(R(row_room) * room) { free(room->both[0].memory); }
+/* After the last row. */
+static inline void R(leave_room)(R(row_room) * room) {
+    flush_line(&room->own_line);
+    stream_fence();
+    free(room->both[0].memory);
+}
 
 /* Those that are not of the rows at hand. */
 FORCE_INLINE R(kept_rows) * R(others_kept)(R(row_room) * room) { return room->kept == &room->both[0] ? &room->both[1] : &room->both[0]; }
@@ -148,7 +156,7 @@ FORCE_INLINE const R(meanwhile) * R(unwritten_block)(const smx_call *call, R(row
     R(kept_rows) *const kept = R(others_kept)(room);
     if (!u->is_there) return NULL;
     const REAL a = R(scale_of_block)(kept, first, u->reference, R(factor)((REAL)call->scale), u->normalizer);
-    const destination to = {element_of_type(R(TYPE), &call->out, u->row, first), true, false};
+    const destination to = {element_of_type(R(TYPE), &call->out, u->row, first), room->line, false};
     *w = R(write_meanwhile)(R(TYPE), R(kept_from)(kept, first), a, to, n);
     return w;
 }
@@ -247,54 +255,62 @@ typedef struct R(scaling) {
     REAL at_target;
 } R(scaling);
 
-#define HAS_NO_TARGET(s) (__builtin_constant_p((s)->target) && (s)->target < 0)
+FORCE_INLINE R(lanes) R(scaled)(R(lanes) e, REAL by) { return R(product)(e, R(all)(by)); }
 
-FORCE_INLINE R(lanes) R(scaled)(const R(scaling) * s, R(lanes) e, REAL a, int64_t at) {
-    e = R(product)(R(product)(e, R(all)(a)), R(all)(s->b));
-    if (!HAS_NO_TARGET(s) && (uint64_t)(s->target - at) < LANES) {
+/* target: counted from the first of these lanes */
+FORCE_INLINE R(lanes) R(scaled_with_target)(R(lanes) e, REAL by, int64_t target, REAL at_target) {
+    e = R(scaled)(e, by);
+    if ((uint64_t)target < LANES) {
         REAL all[LANES];
         R(set)(all, e);
-        all[s->target - at] = s->at_target;
+        all[target] = at_target;
         e = R(get)(all);
     }
     return e;
 }
 
-/* The same for rows of so few elements that a branch guessed wrong would cost more than to look for the target everywhere. */
-FORCE_INLINE R(lanes) R(scaled_without_branch)(const R(scaling) * s, R(lanes) e, int at) {
-    e = R(product)(R(product)(e, R(all)(s->a)), R(all)(s->b));
-    return R(with_lane)(e, (int)s->target - at, s->at_target);
+/* n results; target: counted from the first of them. Past the cache it has to be among them when they are written. In rows of so few
+ * elements a branch guessed wrong would cost more than to look for it everywhere. */
+FORCE_INLINE void R(put_scaled)(smxDataType_t type, destination y, int n, const REAL *e, REAL by, int64_t target, REAL at_target) {
+    const bool has_target = (uint64_t)target < (uint64_t)n;
+    if (!has_target || y.line == NULL) {
+        PUT_EACH(type, y, n, R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by));
+        if (has_target) R(put_element)(type, y, (int)target, at_target);
+    } else if (n <= PIECE) {
+        PUT_EACH(type, y, n, R(with_lane)(R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by), (int)target - i, at_target));
+    } else {
+        PUT_EACH(type, y, n, R(scaled_with_target)(R(lanes_at)(R(TYPE), e, i, m), by, target - i, at_target));
+    }
 }
 
 /* Of row k of those at hand. */
 FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call, int64_t row, int k, R(row_room) * room,
                                              const R(scaling) * s) {
     const REAL factor = R(factor)((REAL)call->scale);
-    const bool streams = room->streams, are_kept = call->cols <= room->size;
+    open_line *const line = room->line;
+    const bool are_kept = call->cols <= room->size;
     if (form.whole || R(are_short)(room)) {
         const int cols = (int)R(cols_of)(form, call);
         REAL *const e = room->kept->block + k * room->apart;
-        const destination y = R(results)(form, &call->out, row + k, 0, e, streams);
-        if (s->target >= 0 && cols <= PIECE)
-            PUT_EACH(form.type, y, cols, R(scaled_without_branch)(s, R(lanes_at)(R(TYPE), e, i, m), i));
-        else
-            PUT_EACH(form.type, y, cols, R(scaled)(s, R(lanes_at)(R(TYPE), e, i, m), s->a, i));
-        R(store_results)(form, &call->out, row + k, 0, cols, y, e, streams);
+        const destination y = R(results)(form, &call->out, row + k, 0, e, line);
+        R(put_scaled)(form.type, y, cols, e, s->a * s->b, s->target, s->at_target);
+        R(store_results)(form, &call->out, row + k, 0, cols, y, e, line != NULL);
         return;
     }
     FOR_EACH_BLOCK(call->cols) {
         REAL *const e = are_kept ? R(kept_from)(room->kept, first) : room->kept->block;
-        const destination y = R(results)(form, &call->out, row, first, e, streams);
+        const destination y = R(results)(form, &call->out, row, first, e, line);
         if (are_kept) {
             const REAL a = R(scale_of_block)(room->kept, first, s->reference, factor, s->a);
-            PUT_EACH(form.type, y, BLOCK_SIZE, R(scaled)(s, R(lanes_at)(R(TYPE), e, i, m), a, first + i));
+            R(put_scaled)(form.type, y, BLOCK_SIZE, e, a * s->b, s->target - first, s->at_target);
         } else {
             const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
             const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
             const R(lanes) reference = R(all)(s->reference);
             PUT_EACH(form.type, y, BLOCK_SIZE,
-                     (fetch_upcoming(next, i), R(scaled)(s, R(exponentials_of)(form.type, x, i, m, reference, factor), s->a, first + i)));
+                     (fetch_upcoming(next, i), R(scaled_with_target)(R(exponentials_of)(form.type, x, i, m, reference, factor), s->a * s->b,
+                                                                     s->target - first - i, s->at_target)));
         }
-        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, y, e, streams);
+        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, y, e, line != NULL);
     }
 }

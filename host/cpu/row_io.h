@@ -112,8 +112,8 @@ FORCE_INLINE const void *R(view)(smxDataType_t type, const smx_operand *o, int64
 }
 
 /* Where results are put together, at their destination if they can be; store_room() brings them there if not. */
-FORCE_INLINE destination R(place)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, REAL *room, bool streams) {
-    return lies_as(o, type) ? (destination){element_of_type(type, o, row, first), streams, false} : (destination){room, false, false};
+FORCE_INLINE destination R(place)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, REAL *room, open_line *line) {
+    return lies_as(o, type) ? (destination){element_of_type(type, o, row, first), line, false} : (destination){room, NULL, false};
 }
 
 FORCE_INLINE void R(store_room)(const smx_operand *o, int64_t row, int64_t first, int n, destination from, const REAL *room, bool streams) {

@@ -95,9 +95,15 @@ FORCE_INLINE void R(find_distributions_of)(const R(row_states) * s, REAL scale, 
 
 /* A NaN is passed over here and found by the sum. */
 FORCE_INLINE REAL R(max_of)(smxDataType_t type, const void *x, int n) {
-    R(lanes) max = R(all)((REAL)-INFINITY);
+    R(lanes) max = R(all)((REAL)-INFINITY), other = max;
     const int rest = n % LANES;
-    for (int i = 0; i < n - rest; i += LANES) max = R(larger)(R(lanes_at)(type, x, i, LANES), max);
+    int i = 0;
+    for (; i + LANES < n - rest; i += 2 * LANES) {
+        max = R(larger)(R(lanes_at)(type, x, i, LANES), max);
+        other = R(larger)(R(lanes_at)(type, x, i + LANES, LANES), other);
+    }
+    max = R(larger)(max, other);
+    if (i < n - rest) max = R(larger)(R(lanes_at)(type, x, i, LANES), max);
     if (rest > 0 && n >= LANES)
         max = R(larger)(R(lanes_at)(type, x, n - LANES, LANES), max); /* some of them again */
     else if (rest > 0)
@@ -130,7 +136,7 @@ FORCE_INLINE R(lanes) R(exponentials_ahead)(smxDataType_t type, const void *x, i
 }
 
 FORCE_INLINE R(lanes) R(kept)(REAL *e, int i, int m, R(lanes) value) {
-    if (e != NULL) R(put_lanes)(R(TYPE), (destination){e, false, false}, i, m, value);
+    if (e != NULL) R(put_lanes)(R(TYPE), (destination){e, NULL, false}, i, m, value);
     return value;
 }
 

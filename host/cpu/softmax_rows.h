@@ -35,16 +35,16 @@ FORCE_INLINE R(lanes) R(log_probabilities)(R(lanes) x, REAL reference, REAL ln_s
 
 FORCE_INLINE void R(log_softmax_rows_of)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room) {
     const REAL scale = (REAL)call->scale;
-    const bool streams = room->streams;
+    open_line *const line = room->line;
     R(find_distributions)(form, call, row, rows, room, true, false);
     for (int64_t k = 0; k < rows; k++) {
         const bool is_zero = room->d.sum.of[k] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO; /* leaves -inf */
         const REAL reference = room->d.reference.of[k], ln_sum = is_zero ? 0 : room->d.ln_sum.of[k];
         FOR_EACH_BLOCK(R(cols_of)(form, call)) {
             const void *const x = R(elements)(form, &call->in, row + k, first, BLOCK_SIZE, room->kept->block);
-            const destination y = R(results)(form, &call->out, row + k, first, room->kept->block, streams);
+            const destination y = R(results)(form, &call->out, row + k, first, room->kept->block, line);
             PUT_EACH(form.type, y, BLOCK_SIZE, R(log_probabilities)(R(lanes_at)(form.type, x, i, m), reference, ln_sum, scale));
-            R(store_results)(form, &call->out, row + k, first, BLOCK_SIZE, y, room->kept->block, streams);
+            R(store_results)(form, &call->out, row + k, first, BLOCK_SIZE, y, room->kept->block, line != NULL);
         }
     }
 }
@@ -84,11 +84,11 @@ FORCE_INLINE R(lanes) R(log_softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scal
 FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t row, REAL sum, R(row_room) * room, bool of_logarithms) {
     REAL room_y[SMX_CPU_BLOCK];
     const REAL scale = (REAL)call->scale;
-    const bool streams = room->streams;
+    open_line *const line = room->line;
     FOR_EACH_BLOCK(R(cols_of)(form, call)) {
         const void *const y = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room_y);
         const void *const dy = R(elements)(form, &call->second, row, first, BLOCK_SIZE, room->kept->block);
-        const destination dx = R(results)(form, &call->out, row, first, room->kept->block, streams);
+        const destination dx = R(results)(form, &call->out, row, first, room->kept->block, line);
         const upcoming next_y = R(after)(&call->in, row, first, room->at_once * BLOCK_SIZE);
         const upcoming next_dy = R(after)(&call->second, row, first, room->at_once * BLOCK_SIZE);
 #define GRADIENT_OF(f) f(R(lanes_at)(form.type, y, i, m), R(lanes_at)(form.type, dy, i, m), scale, sum)
@@ -96,7 +96,7 @@ FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t 
                  (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
                   of_logarithms ? GRADIENT_OF(R(log_softmax_gradient)) : GRADIENT_OF(R(softmax_gradient))));
 #undef GRADIENT_OF
-        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, streams);
+        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, line != NULL);
     }
 }
 
@@ -149,8 +149,7 @@ static void R(softmax_part)(const void *context, int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row += room.at_once)
         function(call_of_row(call, row, &own), row, R(rows_at_once)(&room, row, end), &room);
     R(write_last_row)(call, &room);
-    R(free_room)(&room);
-    stream_fence();
+    R(leave_room)(&room);
 }
 
 static void R(softmax_groups)(const void *context, int64_t begin, int64_t end) {

@@ -1,16 +1,15 @@
 /* Matrices turned over: between rows one behind the other and lanes, an element of every row side by side. Needs lanes.h. */
 #ifndef SMX_CPU_TRANSPOSE
 #define SMX_CPU_TRANSPOSE
-enum { TILE = VECTOR_BYTES / sizeof(float) };
+/* Of vectors of 32 bytes at most: rows that are turned over are short. */
+enum { TILE_BYTES = VECTOR_BYTES < 32 ? VECTOR_BYTES : 32, TILE = TILE_BYTES / sizeof(float) };
+typedef float tile_vector __attribute__((vector_size(TILE_BYTES)));
 
 /* The first, and the second, halves of two vectors, an element from each in turn. */
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #define HAS_ZIP 1
-#if VECTOR_BYTES == 64
-#define ZIP_FIRST(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define ZIP_SECOND(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#elif VECTOR_BYTES == 32
+#if VECTOR_BYTES >= 32
 #define ZIP_FIRST(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define ZIP_SECOND(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #else
@@ -24,7 +23,7 @@ enum { TILE = VECTOR_BYTES / sizeof(float) };
 /* TILE rows of TILE elements, `from_apart` elements from row to row, become columns. Zipping the first half of the rows with the second,
  * once for each power of two in TILE, does that. */
 static inline void transpose_tile(const float *from, int from_apart, float *to, int to_apart) {
-    vector_float v[TILE], w[TILE];
+    tile_vector v[TILE], w[TILE];
     _Pragma("GCC unroll 16") for (int i = 0; i < TILE; i++) memcpy(&v[i], from + i * from_apart, sizeof v[i]);
     _Pragma("GCC unroll 4") for (int zipped = 1; zipped < TILE; zipped *= 2) {
         _Pragma("GCC unroll 8") for (int i = 0; i < TILE / 2; i++) {
