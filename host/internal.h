@@ -147,6 +147,22 @@ static inline int64_t smx_index_target(const smxTargets_t *targets, int64_t row)
     }
 }
 
+/* How many of rows [first, last) have this target. */
+static inline int64_t smx_count_targets(const smxTargets_t *targets, int64_t first, int64_t last, int64_t target) {
+    int64_t count = 0;
+    switch (targets->type) {
+    case SMX_R_8U:
+        for (int64_t row = first; row < last; row++) count += ((const uint8_t *)targets->data)[row] == target;
+        break;
+    case SMX_R_32I:
+        for (int64_t row = first; row < last; row++) count += ((const int32_t *)targets->data)[row] == target;
+        break;
+    default:
+        for (int64_t row = first; row < last; row++) count += ((const int64_t *)targets->data)[row] == target;
+    }
+    return count;
+}
+
 /* Pieces of memory that lie behind each other begin at multiples of 256 bytes. */
 static inline size_t smx_align_up(size_t bytes) { return (bytes + 255) / 256 * 256; }
 

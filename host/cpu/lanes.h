@@ -292,29 +292,41 @@ FORCE_INLINE REAL R(max_across)(R(lanes) a) { ACROSS(a, R(VECTORS), R(max), R(sw
 
 /* ---- across the lanes of several ---- */
 
-/* sum_across() of eight: a vector has the half of one and that of another beside it, then a quarter of each of four, and so on, so that
- * they take as many additions together as one of them would alone; and nothing waits for the one before. */
-#if !defined(SMX_CPU_EIGHT_SUMS) && defined(HAS_SHUFFLES) && VECTOR_BYTES == 32
-#define SMX_CPU_EIGHT_SUMS 1
-#define HALVES(a, b) (__builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
-#define QUARTERS(a, b) (__builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) + __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15))
-#define EIGHTHS(a, b) (__builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14) + __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15))
-FORCE_INLINE void eight_sums_across(const lanes_float *a, float *sums) {
-    vector_float v[8];
-    _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) v[k] = a[k].of[0] + a[k].of[1];
-    const vector_float w[4] = {HALVES(v[0], v[4]), HALVES(v[1], v[5]), HALVES(v[2], v[6]), HALVES(v[3], v[7])};
-    const vector_float all = EIGHTHS(QUARTERS(w[0], w[1]), QUARTERS(w[2], w[3]));
-    memcpy(sums, &all, sizeof all);
+/* sum_across() or max_across() of eight: a vector has the half of one and that of another beside it, then a quarter of each of four, and so
+ * on, so that they take as many operations together as one of them would alone; and nothing waits for the one before. */
+#if !defined(SMX_CPU_EIGHT_ACROSS) && defined(HAS_SHUFFLES) && VECTOR_BYTES >= 32
+#define SMX_CPU_EIGHT_ACROSS 1
+typedef float eight_floats __attribute__((vector_size(32)));
+FORCE_INLINE eight_floats combined(eight_floats a, eight_floats b, bool sums) {
+    return sums ? a + b : (eight_floats)_mm256_max_ps((__m256)a, (__m256)b);
+}
+#define HALVES(a, b) \
+    combined(__builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11), __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15), sums)
+#define QUARTERS(a, b) \
+    combined(__builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13), __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15), sums)
+#define EIGHTHS(a, b) \
+    combined(__builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14), __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15), sums)
+FORCE_INLINE void eight_across(const lanes_float *a, float *results, bool sums) {
+    eight_floats v[8];
+    _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) {
+        eight_floats half[2];
+        memcpy(half, &a[k], sizeof half);
+        v[k] = combined(half[0], half[1], sums);
+    }
+    const eight_floats w[4] = {HALVES(v[0], v[4]), HALVES(v[1], v[5]), HALVES(v[2], v[6]), HALVES(v[3], v[7])};
+    const eight_floats all = EIGHTHS(QUARTERS(w[0], w[1]), QUARTERS(w[2], w[3]));
+    memcpy(results, &all, sizeof all);
 }
 #endif
 
-FORCE_INLINE void R(sums_across)(const R(lanes) * a, int n, REAL *sums) {
+/* sums: or the largest */
+FORCE_INLINE void R(across_each)(const R(lanes) * a, int n, REAL *results, bool sums) {
     int k = 0;
-#ifdef SMX_CPU_EIGHT_SUMS
+#ifdef SMX_CPU_EIGHT_ACROSS
     if (sizeof(REAL) == sizeof(float))
-        for (; k + 8 <= n; k += 8) eight_sums_across((const lanes_float *)(const void *)(a + k), (float *)(void *)(sums + k));
+        for (; k + 8 <= n; k += 8) eight_across((const lanes_float *)(const void *)(a + k), (float *)(void *)(results + k), sums);
 #endif
-    for (; k < n; k++) sums[k] = R(sum_across)(a[k]);
+    for (; k < n; k++) results[k] = sums ? R(sum_across)(a[k]) : R(max_across)(a[k]);
 }
 
 /* ---- long sums ---- */

@@ -11,55 +11,55 @@ typedef struct R(loss_rule) {
 
 static inline REAL R(weight_of)(const R(loss_rule) * l, int64_t class) { return l->weights == NULL ? 1 : l->weights[class]; }
 
-/* In an order that only the number of rows decides, whatever the number of threads: CHUNKS pieces of the rows, and of each, and of all
- * of them, 8 interleaved sums. */
+/* In an order that only the number of rows decides, whatever the number of threads: CHUNKS pieces of the rows, and of those 8 interleaved
+ * sums. */
 #ifndef CHUNKS
 #define CHUNKS 64
 #define WORK_OF_A_TERM 4 /* elements */
 #endif
+typedef double R(chunk_function)(const R(loss_rule) *, int64_t first, int64_t last);
 typedef struct R(chunked_sum) {
     const R(loss_rule) * l;
+    R(chunk_function) * sum;
     int64_t size; /* of a chunk */
     double *of;
 } R(chunked_sum);
 
-typedef double R(row_term)(const R(loss_rule) *, int64_t row);
-
-FORCE_INLINE void R(sum_chunks)(const R(chunked_sum) * s, int64_t begin, int64_t end, R(row_term) * term) {
-    for (int64_t first = begin; first < end; first += s->size) {
-        const int64_t last = first + s->size < end ? first + s->size : end;
-        double part[8] = {0}, sum = 0;
-        int64_t row = first;
-        for (; row + 8 <= last; row += 8)
-            for (int k = 0; k < 8; k++) part[k] += term(s->l, row + k);
-        for (int k = 0; row < last; row++, k++) part[k] += term(s->l, row);
-        for (int k = 0; k < 8; k++) sum += part[k];
-        s->of[first / s->size] = sum;
-    }
+static void R(sum_chunks)(const void *context, int64_t begin, int64_t end) {
+    const R(chunked_sum) *s = context;
+    for (int64_t first = begin; first < end; first += s->size)
+        s->of[first / s->size] = s->sum(s->l, first, first + s->size < end ? first + s->size : end);
 }
 
-static inline double R(sum_over_rows)(const R(loss_rule) * l, smx_cpu_part *sum_chunks) {
+static inline double R(sum_over_rows)(const R(loss_rule) * l, R(chunk_function) * sum_of_chunk) {
     double chunk[CHUNKS] = {0}, part[8] = {0}, sum = 0;
-    const R(chunked_sum) chunks = {l, (l->call->rows + CHUNKS - 1) / CHUNKS, chunk};
-    smx_cpu_in_threads(l->call, WORK_OF_A_TERM, chunks.size, sum_chunks, &chunks);
+    const R(chunked_sum) chunks = {l, sum_of_chunk, (l->call->rows + CHUNKS - 1) / CHUNKS, chunk};
+    smx_cpu_in_threads(l->call, WORK_OF_A_TERM, chunks.size, R(sum_chunks), &chunks);
     for (int i = 0; i < CHUNKS; i++) part[i % 8] += chunk[i];
     for (int k = 0; k < 8; k++) sum += part[k];
     return sum;
 }
 
-FORCE_INLINE double R(loss_of_row)(const R(loss_rule) * l, int64_t row) { return (double)l->losses[row]; }
-
-static void R(sum_losses)(const void *chunks, int64_t begin, int64_t end) { R(sum_chunks)(chunks, begin, end, R(loss_of_row)); }
-
-/* The weights of the targets that are not ignored; a bad target counts 1. */
-FORCE_INLINE double R(divisor_of_row)(const R(loss_rule) * l, int64_t row) {
-    const smx_call *call = l->call;
-    const int64_t target = smx_index_target(&call->indices, row);
-    if (target == call->ignore_index) return 0;
-    return l->weights == NULL || target < 0 || target >= cols_of_row(call, row) ? 1.0 : (double)R(weight_of)(l, target);
+static double R(sum_of_losses)(const R(loss_rule) * l, int64_t first, int64_t last) {
+    double_lanes sums = {{{0}}};
+    int64_t row = first;
+    for (; row + LANES <= last; row += LANES) R(add_piece)(&sums, R(get)(l->losses + row));
+    if (row < last) R(add_piece)(&sums, R(first_lanes_from)(R(TYPE), l->losses + row, (int)(last - row)));
+    return sum_across_double_lanes(&sums);
 }
 
-static void R(sum_divisors)(const void *chunks, int64_t begin, int64_t end) { R(sum_chunks)(chunks, begin, end, R(divisor_of_row)); }
+/* The weights of the targets that are not ignored; a bad target counts 1. */
+static double R(sum_of_divisors)(const R(loss_rule) * l, int64_t first, int64_t last) {
+    const smx_call *call = l->call;
+    if (l->weights == NULL) return (double)(last - first - smx_count_targets(&call->indices, first, last, call->ignore_index));
+    double sum = 0;
+    for (int64_t row = first; row < last; row++) {
+        const int64_t target = smx_index_target(&call->indices, row);
+        if (target == call->ignore_index) continue;
+        sum += target < 0 || target >= cols_of_row(call, row) ? 1.0 : (double)R(weight_of)(l, target);
+    }
+    return sum;
+}
 
 /* Where row losses go: to the caller, or to the workspace, which there is none of for no rows. */
 static REAL *R(row_losses_of)(const smx_call *call) {
@@ -74,7 +74,7 @@ static R(loss_rule) R(loss_rule_of)(const smx_call *call) {
     if (call->device_divisor != NULL)
         l.divisor = (double)*(const REAL *)call->device_divisor;
     else
-        l.divisor = smx_counts_divisor(call) ? R(sum_over_rows)(&l, R(sum_divisors)) : (double)call->rows;
+        l.divisor = smx_counts_divisor(call) ? R(sum_over_rows)(&l, R(sum_of_divisors)) : (double)call->rows;
     return l;
 }
 
@@ -198,7 +198,7 @@ static void R(reduce_losses)(const R(loss_rule) * l) {
     const smx_call *call = l->call;
     if (call->loss == NULL || call->reduction == SMX_REDUCTION_NONE) return;
     const bool empty = l->divisor == 0; /* of a mean */
-    *(REAL *)call->loss = (REAL)(!empty                                    ? R(sum_over_rows)(l, R(sum_losses)) / l->divisor
+    *(REAL *)call->loss = (REAL)(!empty                                    ? R(sum_over_rows)(l, R(sum_of_losses)) / l->divisor
                                  : call->empty_mean == SMX_EMPTY_MEAN_ZERO ? 0.0
                                                                            : (double)NAN);
 }

@@ -212,11 +212,12 @@ FORCE_INLINE void R(states_of_short_rows)(row_form form, const smx_call *call, i
     const int cols = (int)R(cols_of)(form, call);
     const REAL factor = R(factor)((REAL)call->scale);
     const void *x[LANES];
-    R(lanes) part[LANES]; /* the sums in each lane, or one of them all */
+    R(lanes) part[LANES]; /* the largest, then the sums, in each lane, or one of them all */
     for (int k = 0; k < rows; k++) {
         x[k] = R(elements)(form, &call->in, row + k, 0, cols, room->kept->block + k * room->apart);
-        states->max.of[k] = R(max_of)(form.type, x[k], cols);
+        part[k] = R(lanes_of_max)(form.type, x[k], cols);
     }
+    R(across_each)(part, rows, states->max.of, false);
     upcoming next = R(after)(&call->in, row, 0, rows * cols);
     for (int k = 0; k < rows; k++) {
         REAL *const e = keeps ? room->kept->block + k * room->apart : NULL;
@@ -229,7 +230,7 @@ FORCE_INLINE void R(states_of_short_rows)(row_form form, const smx_call *call, i
         }
         next.at += (size_t)cols * next.each;
     }
-    R(sums_across)(part, rows, states->sum.of);
+    R(across_each)(part, rows, states->sum.of, true);
 }
 
 /* ---- any rows ---- */

@@ -94,7 +94,7 @@ FORCE_INLINE void R(find_distributions_of)(const R(row_states) * s, REAL scale, 
 /* ---- n elements of a type, side by side; see elements.h ---- */
 
 /* A NaN is passed over here and found by the sum. */
-FORCE_INLINE REAL R(max_of)(smxDataType_t type, const void *x, int n) {
+FORCE_INLINE R(lanes) R(lanes_of_max)(smxDataType_t type, const void *x, int n) {
     R(lanes) max = R(all)((REAL)-INFINITY), other = max;
     const int rest = n % LANES;
     int i = 0;
@@ -108,8 +108,10 @@ FORCE_INLINE REAL R(max_of)(smxDataType_t type, const void *x, int n) {
         max = R(larger)(R(lanes_at)(type, x, n - LANES, LANES), max); /* some of them again */
     else if (rest > 0)
         max = R(larger)(R(first_lanes)(R(lanes_at)(type, x, 0, n), n, (REAL)-INFINITY), max);
-    return R(max_across)(max);
+    return max;
 }
+
+FORCE_INLINE REAL R(max_of)(smxDataType_t type, const void *x, int n) { return R(max_across)(R(lanes_of_max)(type, x, n)); }
 
 /* The exponentials of elements [i, i + m); 0 in the other lanes. */
 FORCE_INLINE R(lanes) R(exponentials_of)(smxDataType_t type, const void *x, int i, int m, R(lanes) reference, REAL factor) {

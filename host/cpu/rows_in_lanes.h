@@ -117,7 +117,32 @@ static inline R(per_row) R(sums_of_long_rows)(const REAL *x, int cols) {
     return sums;
 }
 
+/* Of rows of no more than two vectors, without a stop in memory; of products if `by` is not NULL. */
+#ifndef FEW_COLS
+#define FEW_COLS (2 * LANES)
+#endif
+FORCE_INLINE R(per_row) R(sums_of_few)(const REAL *x, const REAL *by, int cols) {
+#define COLUMN(c) (by == NULL ? R(get)(x + (c)*LANES) : R(product)(R(get)(x + (c)*LANES), R(get)(by + (c)*LANES)))
+    R(lanes) part[LANES / 2];
+    R(per_row) sums;
+    _Pragma("GCC unroll 8") for (int k = 0; k < LANES / 2; k++) {
+        R(lanes) other = R(all)(0);
+        part[k] = other;
+        if (k < cols) part[k] = COLUMN(k);
+        if (k + LANES < cols) part[k] = R(sum)(part[k], COLUMN(k + LANES));
+        if (k + LANES / 2 < cols) other = COLUMN(k + LANES / 2);
+        if (k + LANES / 2 + LANES < cols) other = R(sum)(other, COLUMN(k + LANES / 2 + LANES));
+        part[k] = R(sum)(part[k], other);
+    }
+    _Pragma("GCC unroll 4") for (int half = LANES / 4; half > 0; half /= 2) _Pragma("GCC unroll 4") for (int k = 0; k < half; k++) part[k] =
+        R(sum)(part[k], part[k + half]);
+    R(set)(sums.of, part[0]);
+    return sums;
+#undef COLUMN
+}
+
 static inline R(per_row) R(sums_of_group)(const REAL *x, int cols) {
+    if (cols <= FEW_COLS) return R(sums_of_few)(x, NULL, cols);
     if (cols > PIECE) return R(sums_of_long_rows)(x, cols);
     R(lanes) part[LANES];
     R(per_row) sums = {{0}};

@@ -33,13 +33,19 @@ static void R(log_sum_exp_group)(const smx_call *call, const R(row_group) * g, R
     memcpy((REAL *)call->lse + g->row, d.lse.of, (size_t)g->count * sizeof *d.lse.of);
 }
 
+/* sum y dy; room: for as many elements */
+static inline R(per_row) R(dots_of_group)(const REAL *y, const REAL *dy, int cols, REAL *room) {
+    if (cols <= FEW_COLS) return R(sums_of_few)(y, dy, cols);
+    for (int i = 0; i < cols * LANES; i += LANES) R(set)(room + i, R(product)(R(get)(y + i), R(get)(dy + i)));
+    return R(sums_of_group)(room, cols);
+}
+
 /* scale * y * (dy - sum y dy) */
 static void R(softmax_backward_group)(const smx_call *call, const R(row_group) * g, REAL *y) {
     REAL *const dy = y + g->cols * LANES, *const products = dy + g->cols * LANES;
     R(load_group)(&call->in, g, y);
     R(load_group)(&call->second, g, dy);
-    for (int i = 0; i < g->cols * LANES; i += LANES) R(set)(products + i, R(product)(R(get)(y + i), R(get)(dy + i)));
-    const R(per_row) dots = R(sums_of_group)(products, g->cols);
+    const R(per_row) dots = R(dots_of_group)(y, dy, g->cols, products);
     const R(lanes) scale = R(all)((REAL)call->scale), dot = R(get)(dots.of);
     const upcoming next_y = R(after_group)(&call->in, g), next_dy = R(after_group)(&call->second, g);
     for (int i = 0; i < g->cols * LANES; i += LANES) {
