@@ -33,25 +33,35 @@ typedef __m256i words_of_lanes;
 #endif
 
 #if defined(__AVX512F__)
+/* Sixteen bfloat16 are the high halves of as many floats: one permutation of words brings them there, and back. */
+FORCE_INLINE __m512 bfloat16s_to_lanes(words_of_lanes w) {
+    const __m512i place = _mm512_set_epi32(15 << 16, 14 << 16, 13 << 16, 12 << 16, 11 << 16, 10 << 16, 9 << 16, 8 << 16, 7 << 16, 6 << 16,
+                                           5 << 16, 4 << 16, 3 << 16, 2 << 16, 1 << 16, 0);
+    return _mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaaU, place, _mm512_castsi256_si512(w)));
+}
+
+FORCE_INLINE words_of_lanes high_halves(__m512i a) {
+    const __m256i low = _mm256_setr_epi16(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return _mm512_castsi512_si256(_mm512_permutexvar_epi16(_mm512_castsi256_si512(low), a));
+}
+
 FORCE_INLINE lanes_float lanes_of_words(smxDataType_t type, words_of_lanes w) {
-    const __m512 halves = _mm512_cvtph_ps(w), bfloats = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(w), 16));
-    return (lanes_float){{(vector_float)(type == SMX_R_16F ? halves : bfloats)}};
+    return (lanes_float){{(vector_float)(type == SMX_R_16F ? _mm512_cvtph_ps(w) : bfloat16s_to_lanes(w))}};
 }
 
 FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) { return lanes_of_words(type, _mm256_loadu_si256(from)); }
 
 /* The 16 bits that float_to_bfloat16() makes of each, in the high half. */
 FORCE_INLINE __m512i rounded_to_bfloat16(__m512 x) {
-    const __m512i bits = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-    const __mmask16 nan = _mm512_cmpunord_ps_mask(x, x);
+    const __m512i bits = _mm512_castps_si512(x), half = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff));
+    const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000)), nan = _mm512_cmpunord_ps_mask(x, x);
+    const __m512i rounded = _mm512_mask_add_epi32(half, odd, half, _mm512_set1_epi32(1));
     return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
 }
 
 FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
     const __m512 x = (__m512)a.of[0];
-    if (type == SMX_R_16F) return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT);
-    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded_to_bfloat16(x), 16));
+    return type == SMX_R_16F ? _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT) : high_halves(rounded_to_bfloat16(x));
 }
 #elif defined(__AVX2__)
 FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) {
