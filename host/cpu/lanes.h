@@ -121,11 +121,12 @@ FORCE_INLINE vector_float power_float(vector_float limited) {
 /* The same of exponents up to 1/2, of which the first step need not limit those that the second does, with an error no larger than that of
  * exp2_of_negative_float(). */
 #if defined(__AVX512F__)
-/* By the same polynomial; instructions take the fraction and multiply by 2^n. 0 below -126. */
+/* By the same polynomial; instructions round to n and multiply by 2^n. 0 below -126. */
 FORCE_INLINE vector_float limited_up_to_half_float(vector_float z) { return z; }
 
 FORCE_INLINE vector_float power_up_to_half_float(vector_float z) {
-    const vector_float zero = {0}, f = (vector_float)_mm512_reduce_ps((__m512)z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const vector_float zero = {0}, n = (vector_float)_mm512_roundscale_ps((__m512)z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+                       f = z - n;
     const __mmask16 matters = _mm512_cmp_ps_mask((__m512)z, (__m512)(zero - 126.0f), _CMP_NLT_UQ); /* or is NaN */
     vector_float p = zero + EXP2_4;
     p = multiply_add_vectors(p, f, zero + EXP2_3);
@@ -133,7 +134,7 @@ FORCE_INLINE vector_float power_up_to_half_float(vector_float z) {
     p = multiply_add_vectors(p, f, zero + EXP2_1);
     p = multiply_add_vectors(p, f, zero + EXP2_0);
     p = multiply_add_vectors(p, f, zero + 1.0f);
-    return (vector_float)_mm512_maskz_scalef_ps(matters, (__m512)p, (__m512)(z - f));
+    return (vector_float)_mm512_maskz_scalef_ps(matters, (__m512)p, (__m512)n);
 }
 #elif defined(__AVX2__)
 /* Where an instruction looks up all lanes in a table it is a shorter chain of operations, and closer: z = n + j/8 + f with |f| <= 1/16,
