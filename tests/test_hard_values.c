@@ -68,7 +68,7 @@ END_TEST
 
 /* Masked entries whose products with a scale leave the range of the type. */
 START_TEST(masks_and_scales) {
-    static const float scales[] = {0.25f, 3.0f, 50.0f};
+    static const float scales[] = {0x1.fp-101f, 0x1p-100f, 0.25f, 3.0f, 50.0f};
 
     for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
         for (int64_t cols = 3; cols < 4000; cols = cols * 11 + 2) {

@@ -118,13 +118,15 @@ FORCE_INLINE vector_float power_float(vector_float limited) {
     return p * (vector_float)((mask_float)n_biased << 23);
 }
 
-/* The same of exponents up to 1/2, of which the first step need not limit those that the second does, with an error no larger than that of
- * exp2_of_negative_float(). */
+/* 2^(-d * factor) in two steps, for differences d that are not negative or make it no more than 2^(1/2): the first links of the chain of
+ * operations, and the others. Errors are no larger than that of exp2_of_negative_float(). Factors are 2^-100 and more but for the
+ * baseline, which the call's backend leaves smaller ones to. */
 #if defined(__AVX512F__)
 /* By the same polynomial; instructions round to n and multiply by 2^n. 0 below -126. */
-FORCE_INLINE vector_float limited_up_to_half_float(vector_float z) { return z; }
+FORCE_INLINE vector_float first_links_float(vector_float d, float factor) { return d * -factor; }
 
-FORCE_INLINE vector_float power_up_to_half_float(vector_float z) {
+FORCE_INLINE vector_float other_links_float(vector_float z, float factor) {
+    (void)factor;
     const vector_float zero = {0}, n = (vector_float)_mm512_roundscale_ps((__m512)z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
                        f = z - n;
     const __mmask16 matters = _mm512_cmp_ps_mask((__m512)z, (__m512)(zero - 126.0f), _CMP_NLT_UQ); /* or is NaN */
@@ -137,9 +139,10 @@ FORCE_INLINE vector_float power_up_to_half_float(vector_float z) {
     return (vector_float)_mm512_maskz_scalef_ps(matters, (__m512)p, (__m512)n);
 }
 #elif defined(__AVX2__)
-/* Where an instruction looks up all lanes in a table it is a shorter chain of operations, and closer: z = n + j/8 + f with |f| <= 1/16,
- * 2^(j/8) from the table, and for 2^f a polynomial whose own error is 2.7e-8; in all below 1.35e-7. Below -126 it is some number below
- * 2^-126, and 0 for -127. The table has the bits of 2^(j/8) less those of 1, and less j at the place where the shifted eighths have it. */
+/* Where an instruction looks up all lanes in a table it is a shorter chain of operations, and closer: -d * factor = n + j/8 + f with
+ * |f| <= 1/16, 2^(j/8) from the table, and for 2^f a polynomial whose own error is 2.7e-8; in all below 1.35e-7. Below -126 it is some
+ * number below 2^-126, and 0 for -127, which is the least. The table has the bits of 2^(j/8) less those of 1, and less j at the place where
+ * the shifted eighths have it. */
 #define EXP2_ROUND_TO_EIGHTHS 1572991.0f /* 1.5 * 2^20 + 127: as EXP2_ROUND, with three bits of fraction */
 #define EXP2_EIGHTHS 0, -0x46a3e, -0x7c810, -0xa0129, -0xafb0d, -0xa98d6, -0x8bb03, -0x53f39
 #define EXP2_OF_EIGHTH_0 0x1.62e432p-1f
@@ -151,10 +154,14 @@ FORCE_INLINE mask_float bits_of_eighths(mask_float place) {
     return (mask_float)_mm256_permutevar8x32_epi32((__m256i)table, (__m256i)place);
 }
 
-FORCE_INLINE vector_float limited_up_to_half_float(vector_float z) { return limited_exponent_float(z); }
+FORCE_INLINE vector_float first_links_float(vector_float d, float factor) {
+    const vector_float zero = {0};
+    return (vector_float)_mm256_min_ps((__m256)(zero + 127.0f / factor), (__m256)d); /* d if that is NaN */
+}
 
-FORCE_INLINE vector_float power_up_to_half_float(vector_float limited) {
-    const vector_float zero = {0}, round = zero + EXP2_ROUND_TO_EIGHTHS, biased = limited + round, f = limited + (round - biased);
+FORCE_INLINE vector_float other_links_float(vector_float limited, float factor) {
+    const vector_float zero = {0}, round = zero + EXP2_ROUND_TO_EIGHTHS, by = zero - factor;
+    const vector_float biased = multiply_add_vectors(limited, by, round), f = multiply_add_vectors(limited, by, round - biased);
     const vector_float eighths = (vector_float)(bits_of_eighths((mask_float)biased) + ((mask_float)biased << 20));
     vector_float p = zero + EXP2_OF_EIGHTH_2;
     p = multiply_add_vectors(p, f, zero + EXP2_OF_EIGHTH_1);
@@ -162,8 +169,11 @@ FORCE_INLINE vector_float power_up_to_half_float(vector_float limited) {
     return multiply_add_vectors(p, eighths * f, eighths);
 }
 #else
-FORCE_INLINE vector_float limited_up_to_half_float(vector_float z) { return limited_exponent_float(z); }
-FORCE_INLINE vector_float power_up_to_half_float(vector_float limited) { return power_float(limited); }
+FORCE_INLINE vector_float first_links_float(vector_float d, float factor) { return limited_exponent_float(d * -factor); }
+FORCE_INLINE vector_float other_links_float(vector_float limited, float factor) {
+    (void)factor;
+    return power_float(limited);
+}
 #endif
 
 /* As exp2_float(). */
@@ -176,8 +186,11 @@ FORCE_INLINE vector_double exp2_of_double(vector_double z) {
     for (size_t k = 0; k < VECTOR_BYTES / sizeof(double); k++) z[k] = exp2_double(z[k]);
     return z;
 }
-FORCE_INLINE vector_double limited_up_to_half_double(vector_double z) { return z; }
-FORCE_INLINE vector_double power_up_to_half_double(vector_double limited) { return exp2_of_double(limited); }
+FORCE_INLINE vector_double first_links_double(vector_double d, double factor) { return d * -factor; }
+FORCE_INLINE vector_double other_links_double(vector_double z, double factor) {
+    (void)factor;
+    return exp2_of_double(z);
+}
 #endif
 
 enum { R(VECTORS) = LANES * sizeof(REAL) / VECTOR_BYTES };
@@ -247,14 +260,14 @@ FORCE_INLINE R(lanes) R(larger)(R(lanes) a, R(lanes) b) {
 
 /* 2^((x - reference) * factor) for elements that are not above the reference, in two steps. The difference is
  * taken the other way round, which lets x come from memory. */
-FORCE_INLINE R(lanes) R(exponents)(R(lanes) x, R(lanes) reference, REAL factor) {
-    FOR_EACH_VECTOR x.of[v] = R(limited_up_to_half)((reference.of[v] - x.of[v]) * -factor);
+FORCE_INLINE R(lanes) R(begun)(R(lanes) x, R(lanes) reference, REAL factor) {
+    FOR_EACH_VECTOR x.of[v] = R(first_links)(reference.of[v] - x.of[v], factor);
     return x;
 }
 
-FORCE_INLINE R(lanes) R(powers)(R(lanes) exponents) {
-    FOR_EACH_VECTOR exponents.of[v] = R(power_up_to_half)(exponents.of[v]);
-    return exponents;
+FORCE_INLINE R(lanes) R(finished)(R(lanes) begun, REAL factor) {
+    FOR_EACH_VECTOR begun.of[v] = R(other_links)(begun.of[v], factor);
+    return begun;
 }
 
 /* As R(exponential)(). */

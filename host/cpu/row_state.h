@@ -115,25 +115,25 @@ FORCE_INLINE REAL R(max_of)(smxDataType_t type, const void *x, int n) { return R
 
 /* The exponentials of elements [i, i + m); 0 in the other lanes. */
 FORCE_INLINE R(lanes) R(exponentials_of)(smxDataType_t type, const void *x, int i, int m, R(lanes) reference, REAL factor) {
-    return R(first_lanes)(R(powers)(R(exponents)(R(lanes_at)(type, x, i, m), reference, factor)), m, 0);
+    return R(first_lanes)(R(finished)(R(begun)(R(lanes_at)(type, x, i, m), reference, factor), factor), m, 0);
 }
 
 /* An exponential is a long chain of operations, and processors hold too few operations to work on enough chains at a time. So a loop over
  * n elements takes the first links of every chain sixteen elements ahead. */
 typedef struct R(ahead) {
-    R(lanes) reference, exponents;
+    R(lanes) reference, begun;
 } R(ahead);
 
 FORCE_INLINE R(ahead) R(start_ahead)(smxDataType_t type, const void *x, int n, R(lanes) reference, REAL factor) {
-    return (R(ahead)){reference, n < LANES ? reference : R(exponents)(R(lanes_at)(type, x, 0, LANES), reference, factor)};
+    return (R(ahead)){reference, n < LANES ? reference : R(begun)(R(lanes_at)(type, x, 0, LANES), reference, factor)};
 }
 
 /* R(exponentials_of), for i from 0 on in steps of sixteen */
 FORCE_INLINE R(lanes) R(exponentials_ahead)(smxDataType_t type, const void *x, int i, int m, int n, REAL factor, R(ahead) * ahead) {
     if (!ARE_ALL(m)) return R(exponentials_of)(type, x, i, m, ahead->reference, factor);
-    const R(lanes) powers = R(powers)(ahead->exponents);
+    const R(lanes) powers = R(finished)(ahead->begun, factor);
     const int next = i + 2 * LANES <= n ? i + LANES : i;
-    ahead->exponents = R(exponents)(R(lanes_at)(type, x, next, LANES), ahead->reference, factor);
+    ahead->begun = R(begun)(R(lanes_at)(type, x, next, LANES), ahead->reference, factor);
     return powers;
 }
 
