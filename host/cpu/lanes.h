@@ -306,29 +306,48 @@ FORCE_INLINE REAL R(max_across)(R(lanes) a) { ACROSS(a, R(VECTORS), R(max), R(sw
 
 /* ---- across the lanes of several ---- */
 
-/* sum_across() or max_across() of eight: a vector has the half of one and that of another beside it, then a quarter of each of four, and so
- * on, so that they take as many operations together as one of them would alone; and nothing waits for the one before. */
-#if !defined(SMX_CPU_EIGHT_ACROSS) && defined(HAS_SHUFFLES) && VECTOR_BYTES >= 32
-#define SMX_CPU_EIGHT_ACROSS 1
-typedef float eight_floats __attribute__((vector_size(32)));
-FORCE_INLINE eight_floats combined(eight_floats a, eight_floats b, bool sums) {
-    return sums ? a + b : (eight_floats)_mm256_max_ps((__m256)a, (__m256)b);
+/* sum_across() or max_across() of eight, or of four: a vector has the half of one and that of another beside it, then a quarter of each of
+ * four, and so on, so that they take as many operations together as one of them would alone; and nothing waits for the one before. */
+#if !defined(SEVERAL) && defined(HAS_SHUFFLES)
+#if VECTOR_BYTES >= 32
+#define SEVERAL 8
+typedef float several_floats __attribute__((vector_size(32)));
+#define HALVES(a, b) PAIRED(PLACES(a, b, 0, 1, 2, 3, 8, 9, 10, 11), PLACES(a, b, 4, 5, 6, 7, 12, 13, 14, 15))
+#define QUARTERS(a, b) PAIRED(PLACES(a, b, 0, 1, 8, 9, 4, 5, 12, 13), PLACES(a, b, 2, 3, 10, 11, 6, 7, 14, 15))
+#define EIGHTHS(a, b) PAIRED(PLACES(a, b, 0, 2, 8, 10, 4, 6, 12, 14), PLACES(a, b, 1, 3, 9, 11, 5, 7, 13, 15))
+#else
+#define SEVERAL 4
+typedef vector_float several_floats;
+#define HALVES(a, b) PAIRED(PLACES(a, b, 0, 1, 4, 5), PLACES(a, b, 2, 3, 6, 7))
+#define QUARTERS(a, b) PAIRED(PLACES(a, b, 0, 2, 4, 6), PLACES(a, b, 1, 3, 5, 7))
+#endif
+#define PLACES __builtin_shufflevector
+#define PAIRED(a, b) paired(a, b, sums)
+
+FORCE_INLINE several_floats paired(several_floats a, several_floats b, bool sums) {
+#if VECTOR_BYTES >= 32
+    const several_floats largest = (several_floats)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    const several_floats largest = max_float(a, b);
+#endif
+    return sums ? a + b : largest;
 }
-#define HALVES(a, b) \
-    combined(__builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11), __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15), sums)
-#define QUARTERS(a, b) \
-    combined(__builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13), __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15), sums)
-#define EIGHTHS(a, b) \
-    combined(__builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14), __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15), sums)
-FORCE_INLINE void eight_across(const lanes_float *a, float *results, bool sums) {
-    eight_floats v[8];
-    _Pragma("GCC unroll 8") for (int k = 0; k < 8; k++) {
-        eight_floats half[2];
-        memcpy(half, &a[k], sizeof half);
-        v[k] = combined(half[0], half[1], sums);
+
+FORCE_INLINE void several_across(const lanes_float *a, float *results, bool sums) {
+    several_floats v[SEVERAL];
+    _Pragma("GCC unroll 8") for (int k = 0; k < SEVERAL; k++) {
+        several_floats part[LANES / SEVERAL];
+        memcpy(part, &a[k], sizeof part);
+        _Pragma("GCC unroll 2") for (int half = LANES / SEVERAL / 2; half > 0; half /= 2)
+            _Pragma("GCC unroll 2") for (int p = 0; p < half; p++) part[p] = PAIRED(part[p], part[p + half]);
+        v[k] = part[0];
     }
-    const eight_floats w[4] = {HALVES(v[0], v[4]), HALVES(v[1], v[5]), HALVES(v[2], v[6]), HALVES(v[3], v[7])};
-    const eight_floats all = EIGHTHS(QUARTERS(w[0], w[1]), QUARTERS(w[2], w[3]));
+#if SEVERAL == 8
+    const several_floats w[4] = {HALVES(v[0], v[4]), HALVES(v[1], v[5]), HALVES(v[2], v[6]), HALVES(v[3], v[7])};
+    const several_floats all = EIGHTHS(QUARTERS(w[0], w[1]), QUARTERS(w[2], w[3]));
+#else
+    const several_floats all = QUARTERS(HALVES(v[0], v[1]), HALVES(v[2], v[3]));
+#endif
     memcpy(results, &all, sizeof all);
 }
 #endif
@@ -336,9 +355,10 @@ FORCE_INLINE void eight_across(const lanes_float *a, float *results, bool sums) 
 /* sums: or the largest */
 FORCE_INLINE void R(across_each)(const R(lanes) * a, int n, REAL *results, bool sums) {
     int k = 0;
-#ifdef SMX_CPU_EIGHT_ACROSS
+#ifdef SEVERAL
     if (sizeof(REAL) == sizeof(float))
-        for (; k + 8 <= n; k += 8) eight_across((const lanes_float *)(const void *)(a + k), (float *)(void *)(results + k), sums);
+        for (; k + SEVERAL <= n; k += SEVERAL)
+            several_across((const lanes_float *)(const void *)(a + k), (float *)(void *)(results + k), sums);
 #endif
     for (; k < n; k++) results[k] = sums ? R(sum_across)(a[k]) : R(max_across)(a[k]);
 }
