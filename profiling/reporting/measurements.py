@@ -100,8 +100,10 @@ def machine(caches):
     model = "unknown"
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo", encoding="utf-8") as info:
-            found = re.search(r"^model name\s*:\s*(.*)$", info.read(), re.MULTILINE)
-            model = found.group(1) if found else os.uname().machine
+            known = dict(re.findall(r"^(cpu family|model|model name)\s*:\s*(.*)$", info.read(), re.MULTILINE))
+            model = known.get("model name", os.uname().machine)
+            if "cpu family" in known:  # virtual machines call processors of different generations the same
+                model += f", family {known['cpu family']} model {known['model']}"
     last = max((cache for cache in caches if cache["type"] != "Instruction"), key=lambda cache: cache["level"], default={"size": 0})
     return {"cpu": model, "processors": os.cpu_count(), "system": f"{os.uname().sysname} {os.uname().release}",
             "last_cache_bytes": last["size"]}
