@@ -48,6 +48,10 @@ static inline void stream_words(char *to, const void *from) {
 #endif
 }
 
+static inline void stream_line(char *to, const char *from) {
+    for (size_t part = 0; part < CACHE_LINE; part += STREAM_BYTES) stream_vector(to + part, from + part);
+}
+
 /* A copy whose lines do not enter the cache, as far as it fills whole ones. */
 static inline void stream_copy(void *destination, const void *source, size_t bytes) {
     char *to = destination;
@@ -56,8 +60,7 @@ static inline void stream_copy(void *destination, const void *source, size_t byt
     if (head < bytes) {
         memcpy(to, from, head);
         size_t at = head;
-        for (; at + CACHE_LINE <= bytes; at += CACHE_LINE)
-            for (size_t part = 0; part < CACHE_LINE; part += STREAM_BYTES) stream_vector(to + at + part, from + at + part);
+        for (; at + CACHE_LINE <= bytes; at += CACHE_LINE) stream_line(to + at, from + at);
         to += at;
         from += at;
         bytes -= at;
@@ -97,7 +100,7 @@ static inline void add_to_line(open_line *l, int bytes) {
         flush_line(l);
         return;
     }
-    for (size_t part = 0; part < CACHE_LINE; part += STREAM_BYTES) stream_vector(l->at + part, l->bytes + part);
+    stream_line(l->at, l->bytes);
     l->at = NULL;
 }
 

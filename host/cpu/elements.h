@@ -199,6 +199,17 @@ FORCE_INLINE void first_lanes_to_double(smxDataType_t type, void *to, int m, lan
 }
 #endif
 
+/* ---- one element, the i-th, of any floating type ---- */
+
+static inline void R(set_element)(smxDataType_t type, void *to, int64_t i, REAL value) {
+    switch (type) {
+    case SMX_R_32F: ((float *)to)[i] = (float)value; break;
+    case SMX_R_64F: ((double *)to)[i] = (double)value; break;
+    case SMX_R_16F: ((uint16_t *)to)[i] = float_to_half((float)value); break;
+    default: ((uint16_t *)to)[i] = float_to_bfloat16((float)value); break;
+    }
+}
+
 /* ---- m elements, 1 to 16, from the i-th on ---- */
 
 /* The other lanes are zeros. */
@@ -228,14 +239,6 @@ FORCE_INLINE void R(put_lanes)(smxDataType_t type, destination to, int i, int m,
     } else {
         R(first_lanes_to)(type, at, m, a);
     }
-}
-
-/* The i-th alone, which is written already, and not past the cache. */
-FORCE_INLINE void R(put_element)(smxDataType_t type, destination to, int i, REAL value) {
-    if (type == R(TYPE))
-        ((REAL *)to.at)[i] = value;
-    else
-        ((uint16_t *)to.at)[i] = type == SMX_R_16F ? float_to_half((float)value) : float_to_bfloat16((float)value);
 }
 
 /* How many of n elements lie before the first whole vectors of sixteen, and behind the last. Those of whole lines lie between. */

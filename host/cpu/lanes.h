@@ -107,15 +107,21 @@ FORCE_INLINE vector_float limited_exponent_float(vector_float z) {
     return max_float(zero - 127.0f, z);
 }
 
-FORCE_INLINE vector_float power_float(vector_float limited) {
-    const vector_float zero = {0}, n_biased = limited + EXP2_ROUND, f = limited - (n_biased - EXP2_ROUND);
+/* Its polynomial. */
+FORCE_INLINE vector_float power_of_fraction(vector_float f) {
+    const vector_float zero = {0};
     vector_float p = zero + EXP2_4;
     p = multiply_add_vectors(p, f, zero + EXP2_3);
     p = multiply_add_vectors(p, f, zero + EXP2_2);
     p = multiply_add_vectors(p, f, zero + EXP2_1);
     p = multiply_add_vectors(p, f, zero + EXP2_0);
     p = multiply_add_vectors(p, f, zero + 1.0f);
-    return p * (vector_float)((mask_float)n_biased << 23);
+    return p;
+}
+
+FORCE_INLINE vector_float power_float(vector_float limited) {
+    const vector_float n_biased = limited + EXP2_ROUND;
+    return power_of_fraction(limited - (n_biased - EXP2_ROUND)) * (vector_float)((mask_float)n_biased << 23);
 }
 
 /* 2^(-d * factor) in two steps, for differences d that are not negative or make it no more than 2^(1/2): the first links of the chain of
@@ -127,16 +133,9 @@ FORCE_INLINE vector_float first_links_float(vector_float d, float factor) { retu
 
 FORCE_INLINE vector_float other_links_float(vector_float z, float factor) {
     (void)factor;
-    const vector_float zero = {0}, n = (vector_float)_mm512_roundscale_ps((__m512)z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
-                       f = z - n;
+    const vector_float zero = {0}, n = (vector_float)_mm512_roundscale_ps((__m512)z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const __mmask16 matters = _mm512_cmp_ps_mask((__m512)z, (__m512)(zero - 126.0f), _CMP_NLT_UQ); /* or is NaN */
-    vector_float p = zero + EXP2_4;
-    p = multiply_add_vectors(p, f, zero + EXP2_3);
-    p = multiply_add_vectors(p, f, zero + EXP2_2);
-    p = multiply_add_vectors(p, f, zero + EXP2_1);
-    p = multiply_add_vectors(p, f, zero + EXP2_0);
-    p = multiply_add_vectors(p, f, zero + 1.0f);
-    return (vector_float)_mm512_maskz_scalef_ps(matters, (__m512)p, (__m512)n);
+    return (vector_float)_mm512_maskz_scalef_ps(matters, (__m512)power_of_fraction(z - n), (__m512)n);
 }
 #elif defined(__AVX2__)
 /* Where an instruction looks up all lanes in a table it is a shorter chain of operations, and closer: -d * factor = n + j/8 + f with

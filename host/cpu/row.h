@@ -276,7 +276,7 @@ FORCE_INLINE void R(put_scaled)(smxDataType_t type, destination y, int n, const 
     const bool has_target = (uint64_t)target < (uint64_t)n;
     if (!has_target || y.line == NULL) {
         PUT_EACH(type, y, n, R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by));
-        if (has_target) R(put_element)(type, y, (int)target, at_target);
+        if (has_target) R(set_element)(type, y.at, target, at_target);
     } else if (n <= PIECE) {
         PUT_EACH(type, y, n, R(with_lane)(R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by), (int)target - i, at_target));
     } else {

@@ -15,15 +15,6 @@ static inline REAL R(element)(const smx_operand *o, int64_t at) {
     }
 }
 
-static inline void R(set_element)(const smx_operand *o, int64_t at, REAL value) {
-    switch (o->layout.type) {
-    case SMX_R_32F: ((float *)o->data)[at] = (float)value; break;
-    case SMX_R_64F: ((double *)o->data)[at] = (double)value; break;
-    case SMX_R_16F: ((uint16_t *)o->data)[at] = float_to_half((float)value); break;
-    default: ((uint16_t *)o->data)[at] = float_to_bfloat16((float)value); break;
-    }
-}
-
 /* ---- n elements side by side ---- */
 
 static inline void R(read_piece)(const smx_operand *o, int64_t at, int n, REAL *to) {
@@ -82,7 +73,7 @@ static __attribute__((noinline)) void R(load)(const smx_operand *o, int64_t row,
 static __attribute__((noinline)) void R(store)(const smx_operand *o, int64_t row, int64_t first, int n, const REAL *from, bool streams) {
     const int64_t apart = o->layout.colStride, at = row_offset(&o->layout, row) + first * apart;
     if (apart != 1) {
-        for (int j = 0; j < n; j++) R(set_element)(o, at + j * apart, from[j]);
+        for (int j = 0; j < n; j++) R(set_element)(o->layout.type, o->data, at + j * apart, from[j]);
         return;
     }
     /* The first piece ends with a line of the cache, so that none but the last lines are written in two parts. */

@@ -145,11 +145,11 @@ static inline R(per_row) R(sums_of_group)(const REAL *x, int cols) {
     if (cols <= FEW_COLS) return R(sums_of_few)(x, NULL, cols);
     if (cols > PIECE) return R(sums_of_long_rows)(x, cols);
     R(lanes) part[LANES];
-    R(per_row) sums = {{0}};
-    const int parts = R(parts_of_piece)(x, cols, part);
+    R(per_row) sums;
+    R(parts_of_piece)(x, cols, part);
     for (int half = LANES / 2; half > 0; half /= 2)
-        for (int k = 0; k < half && k + half < parts; k++) part[k] = R(sum)(part[k], part[k + half]);
-    if (parts > 0) R(set)(sums.of, part[0]);
+        for (int k = 0; k < half; k++) part[k] = R(sum)(part[k], part[k + half]);
+    R(set)(sums.of, part[0]);
     return sums;
 }
 

@@ -6,9 +6,7 @@ enum { TILE_BYTES = VECTOR_BYTES < 32 ? VECTOR_BYTES : 32, TILE = TILE_BYTES / s
 typedef float tile_vector __attribute__((vector_size(TILE_BYTES)));
 
 /* The first, and the second, halves of two vectors, an element from each in turn. */
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define HAS_ZIP 1
+#ifdef HAS_SHUFFLES
 #if VECTOR_BYTES >= 32
 #define ZIP_FIRST(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define ZIP_SECOND(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
@@ -16,10 +14,7 @@ typedef float tile_vector __attribute__((vector_size(TILE_BYTES)));
 #define ZIP_FIRST(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
 #define ZIP_SECOND(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #endif
-#endif
-#endif
 
-#ifdef HAS_ZIP
 /* TILE rows of TILE elements, `from_apart` elements from row to row, become columns. Zipping the first half of the rows with the second,
  * once for each power of two in TILE, does that. */
 static inline void transpose_tile(const float *from, int from_apart, float *to, int to_apart) {
@@ -41,7 +36,7 @@ static inline int next_tile(int i, int n) { return i + TILE < n && i + 2 * TILE 
 
 /* `apart`: elements from a row to the next. */
 static inline void transpose_float(const float *from, int rows, int cols, int from_apart, float *to, int to_apart) {
-#ifdef HAS_ZIP
+#ifdef HAS_SHUFFLES
     if (rows >= TILE && cols >= TILE) {
         for (int k = 0; k < rows; k = next_tile(k, rows))
             for (int c = 0; c < cols; c = next_tile(c, cols))
