@@ -46,7 +46,7 @@ FORCE_INLINE void R(put_loss_gradients)(row_form form, const R(loss_rule) * l, i
     R(per_row) g, share, p;
     for (int k = 0; k < rows; k++) g.of[k] = R(upstream)(l, row + k) * scale;
     for (int k = 0; k < rows; k++) share.of[k] = R(share_of_probabilities)(call, (double)t->a.of[k], d->lse.of[k]);
-    for (int k = 0; k < rows; k++) p.of[k] = R(exponential)(t->x.of[k], d->reference.of[k], factor) * d->normalizer.of[k];
+    R(set)(p.of, R(product)(R(exponentials_of_rows)(&t->x, &d->reference, factor), R(get)(d->normalizer.of)));
     for (int k = 0; k < rows; k++) {
         const R(scaling) s =
             R(gradient_scaling)(d->reference.of[k], d->normalizer.of[k], p.of[k], target[k], g.of[k], share.of[k], t->a.of[k]);
@@ -57,7 +57,7 @@ FORCE_INLINE void R(put_loss_gradients)(row_form form, const R(loss_rule) * l, i
 FORCE_INLINE void R(loss_rows_of)(row_form form, const R(loss_rule) * l, int64_t row, int rows, const int64_t *target, R(row_room) * room) {
     const smx_call *call = l->call;
     const bool has_gradient = call->out.data != NULL && l->divisor != 0;
-    R(row_targets) t;
+    R(row_targets) t = {{{0}}, {{0}}};
     R(per_row) loss;
     for (int k = 0; k < rows; k++) t.x.of[k] = R(target_logit)(call, row + k, target[k]); /* before the gradient may overwrite it */
     for (int k = 0; k < rows; k++) t.a.of[k] = R(weight_of)(l, target[k]);
@@ -120,7 +120,8 @@ static void R(gradient_from_lse_rows)(const R(loss_rule) * l, int64_t row, int r
 
 /* The distribution of the row relative to a given logsumexp, which may be of more columns than these. */
 static inline void R(rescale_to_lse)(R(distribution) * d, REAL lse, REAL scale) {
-    d->normalizer = isfinite(lse) ? R(exponential)(scale * d->reference, lse, R(factor)(1)) : (REAL)NAN;
+    const REAL rest = R(rest)(d->reference, R(factor)(scale));
+    d->normalizer = isfinite(lse) ? R(exponential)(scale * d->reference, lse, R(factor)(1)) * R(exp2)(-rest) : (REAL)NAN;
     d->lse = lse;
 }
 
@@ -154,7 +155,7 @@ static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target, 
         }
         if (target >= first && target < first + BLOCK_SIZE) a[target - first] += a_target;
         for (int j = 0; j < BLOCK_SIZE; j++) {
-            const REAL p = R(exponential)(u[j], d.reference, factor) * d.normalizer;
+            const REAL p = R(exponential_of)(u[j], d.reference, factor) * d.normalizer;
             a[j] = g * R(slope)(call, u[j]) * (p * share - a[j]);
         }
         R(store)(&call->out, row, first, BLOCK_SIZE, a, smx_cpu_streams(call));

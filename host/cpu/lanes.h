@@ -101,43 +101,92 @@ FORCE_INLINE vector_float multiply_add_vectors(vector_float a, vector_float b, v
 #endif
 }
 
+/* ---- 2^z ---- */
+
 /* exp2_of_negative_float() in two steps: its exponent, made no smaller than matters, and the power. */
 FORCE_INLINE vector_float limited_exponent_float(vector_float z) {
     const vector_float zero = {0};
     return max_float(zero - 127.0f, z);
 }
 
-/* Its polynomial. */
-FORCE_INLINE vector_float power_of_fraction(vector_float f) {
-    const vector_float zero = {0};
+FORCE_INLINE vector_float power_of_limited_float(vector_float limited) {
+    const vector_float zero = {0}, n_biased = limited + EXP2_ROUND, f = limited - (n_biased - EXP2_ROUND);
     vector_float p = zero + EXP2_4;
     p = multiply_add_vectors(p, f, zero + EXP2_3);
     p = multiply_add_vectors(p, f, zero + EXP2_2);
     p = multiply_add_vectors(p, f, zero + EXP2_1);
     p = multiply_add_vectors(p, f, zero + EXP2_0);
     p = multiply_add_vectors(p, f, zero + 1.0f);
-    return p;
+    return p * (vector_float)((mask_float)n_biased << 23);
 }
 
-FORCE_INLINE vector_float power_float(vector_float limited) {
-    const vector_float n_biased = limited + EXP2_ROUND;
-    return power_of_fraction(limited - (n_biased - EXP2_ROUND)) * (vector_float)((mask_float)n_biased << 23);
-}
-
-/* 2^(-d * factor) in two steps, for differences d that are not negative or make it no more than 2^(1/2): the first links of the chain of
- * operations, and the others. Errors are no larger than that of exp2_of_negative_float(). Factors are 2^-100 and more but for the
- * baseline, which the call's backend leaves smaller ones to. */
+/* The exponential of an element, 2^z with z = (x - reference) * factor + rest up to 1/2, is a long chain of operations. It is computed in
+ * two steps: begun_*_float() are the chain's first links, power_float() is the others, and so is add_power_float(), which adds the power to
+ * a sum. Factors are 2^-100 and more but for the baseline, which the call's backend leaves smaller ones to. */
 #if defined(__AVX512F__)
-/* By the same polynomial; instructions round to n and multiply by 2^n. 0 below -126. */
-FORCE_INLINE vector_float first_links_float(vector_float d, float factor) { return d * -factor; }
+/* z = n + j/32 + f with 0 <= f < 1/32: 2^(j/32) from a table, correctly rounded; for 2^f a polynomial that is 1 at 0 and whose own error,
+ * 6.5e-8, is the least possible; and an instruction that rounds z down to n and multiplies by 2^n, however large or small. Relative error
+ * below 1.8e-7, and of what is added to a sum below 2.4e-7. */
+#define EXP2_FUSES 1 /* z = x * factor - start, rounded once; see R(start)() */
+#define EXP2_OF_32ND_0 0x1.62e11ep-1f
+#define EXP2_OF_32ND_1 0x1.f0f3e6p-3f
+#define EXP2_ROUND_TO_32NDS 393216.0f /* 1.5 * 2^18: the low five bits of the sum are j */
 
-FORCE_INLINE vector_float other_links_float(vector_float z, float factor) {
-    (void)factor;
-    const vector_float zero = {0}, n = (vector_float)_mm512_roundscale_ps((__m512)z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __mmask16 matters = _mm512_cmp_ps_mask((__m512)z, (__m512)(zero - 126.0f), _CMP_NLT_UQ); /* or is NaN */
-    return (vector_float)_mm512_maskz_scalef_ps(matters, (__m512)power_of_fraction(z - n), (__m512)n);
+static const _Alignas(64) float exp2_of_32nds[32] = {
+    0x1.000000p+0f, 0x1.059b0ep+0f, 0x1.0b5586p+0f, 0x1.11301ep+0f, 0x1.172b84p+0f, 0x1.1d4874p+0f, 0x1.2387a6p+0f, 0x1.29e9e0p+0f,
+    0x1.306fe0p+0f, 0x1.371a74p+0f, 0x1.3dea64p+0f, 0x1.44e086p+0f, 0x1.4bfdaep+0f, 0x1.5342b6p+0f, 0x1.5ab07ep+0f, 0x1.6247ecp+0f,
+    0x1.6a09e6p+0f, 0x1.71f75ep+0f, 0x1.7a1148p+0f, 0x1.82589ap+0f, 0x1.8ace54p+0f, 0x1.93737cp+0f, 0x1.9c4918p+0f, 0x1.a5503cp+0f,
+    0x1.ae89fap+0f, 0x1.b7f770p+0f, 0x1.c199bep+0f, 0x1.cb720ep+0f, 0x1.d5818ep+0f, 0x1.dfc974p+0f, 0x1.ea4afap+0f, 0x1.f50766p+0f};
+
+typedef struct begun_float {
+    vector_float z, f, place;
+} begun_float;
+
+FORCE_INLINE begun_float begun_at_exponent_float(vector_float z) {
+    enum { DOWN = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC };
+    const vector_float zero = {0}, f = (vector_float)_mm512_reduce_ps((__m512)z, 5 << 4 | DOWN);
+    return (begun_float){z, f, (vector_float)_mm512_add_round_ps((__m512)z, (__m512)(zero + EXP2_ROUND_TO_32NDS), DOWN)};
 }
-#elif defined(__AVX2__)
+
+FORCE_INLINE begun_float begun_at_element_float(vector_float x, vector_float start, float factor) {
+    const vector_float zero = {0};
+    return begun_at_exponent_float((vector_float)_mm512_fmsub_ps((__m512)x, (__m512)(zero + factor), (__m512)start));
+}
+
+FORCE_INLINE begun_float begun_at_distance_float(vector_float d, float factor, vector_float rest) {
+    const vector_float zero = {0};
+    return begun_at_exponent_float(multiply_add_vectors(d, zero - factor, rest));
+}
+
+FORCE_INLINE vector_float power_of_32nds(vector_float place) {
+    const __m512 low = _mm512_load_ps(exp2_of_32nds), high = _mm512_load_ps(exp2_of_32nds + 16);
+    return (vector_float)_mm512_permutex2var_ps(low, (__m512i)place, high);
+}
+
+FORCE_INLINE vector_float power_float(begun_float b, float factor) {
+    (void)factor;
+    const vector_float zero = {0}, t = power_of_32nds(b.place);
+    const vector_float p = multiply_add_vectors(zero + EXP2_OF_32ND_1, b.f, zero + EXP2_OF_32ND_0);
+    return (vector_float)_mm512_scalef_ps((__m512)multiply_add_vectors(p, t * b.f, t), (__m512)b.z);
+}
+
+FORCE_INLINE vector_float add_power_float(vector_float sum, begun_float b, float factor) {
+    (void)factor;
+    const vector_float zero = {0}, t = (vector_float)_mm512_scalef_ps((__m512)power_of_32nds(b.place), (__m512)b.z);
+    const vector_float p = multiply_add_vectors(zero + EXP2_OF_32ND_1, b.f, zero + EXP2_OF_32ND_0);
+    return multiply_add_vectors(t, multiply_add_vectors(p, b.f, zero + 1.0f), sum);
+}
+
+/* As exp2_float(). */
+FORCE_INLINE vector_float exp2_of_float(vector_float z) { return power_float(begun_at_exponent_float(z), 1); }
+#else
+#define EXP2_FUSES 0 /* rest is 0 */
+
+typedef struct begun_float {
+    vector_float limited;
+} begun_float;
+
+#if defined(__AVX2__)
 /* Where an instruction looks up all lanes in a table it is a shorter chain of operations, and closer: -d * factor = n + j/8 + f with
  * |f| <= 1/16, 2^(j/8) from the table, and for 2^f a polynomial whose own error is 2.7e-8; in all below 1.35e-7. Below -126 it is some
  * number below 2^-126, and 0 for -127, which is the least. The table has the bits of 2^(j/8) less those of 1, and less j at the place where
@@ -153,14 +202,16 @@ FORCE_INLINE mask_float bits_of_eighths(mask_float place) {
     return (mask_float)_mm256_permutevar8x32_epi32((__m256i)table, (__m256i)place);
 }
 
-FORCE_INLINE vector_float first_links_float(vector_float d, float factor) {
+FORCE_INLINE begun_float begun_at_distance_float(vector_float d, float factor, vector_float rest) {
+    (void)rest;
     const vector_float zero = {0};
-    return (vector_float)_mm256_min_ps((__m256)(zero + 127.0f / factor), (__m256)d); /* d if that is NaN */
+    return (begun_float){(vector_float)_mm256_min_ps((__m256)(zero + 127.0f / factor), (__m256)d)}; /* d if that is NaN */
 }
 
-FORCE_INLINE vector_float other_links_float(vector_float limited, float factor) {
+FORCE_INLINE vector_float power_float(begun_float begun, float factor) {
     const vector_float zero = {0}, round = zero + EXP2_ROUND_TO_EIGHTHS, by = zero - factor;
-    const vector_float biased = multiply_add_vectors(limited, by, round), f = multiply_add_vectors(limited, by, round - biased);
+    const vector_float biased = multiply_add_vectors(begun.limited, by, round);
+    const vector_float f = multiply_add_vectors(begun.limited, by, round - biased);
     const vector_float eighths = (vector_float)(bits_of_eighths((mask_float)biased) + ((mask_float)biased << 20));
     vector_float p = zero + EXP2_OF_EIGHTH_2;
     p = multiply_add_vectors(p, f, zero + EXP2_OF_EIGHTH_1);
@@ -168,27 +219,53 @@ FORCE_INLINE vector_float other_links_float(vector_float limited, float factor) 
     return multiply_add_vectors(p, eighths * f, eighths);
 }
 #else
-FORCE_INLINE vector_float first_links_float(vector_float d, float factor) { return limited_exponent_float(d * -factor); }
-FORCE_INLINE vector_float other_links_float(vector_float limited, float factor) {
+FORCE_INLINE begun_float begun_at_distance_float(vector_float d, float factor, vector_float rest) {
+    (void)rest;
+    return (begun_float){limited_exponent_float(d * -factor)};
+}
+
+FORCE_INLINE vector_float power_float(begun_float begun, float factor) {
     (void)factor;
-    return power_float(limited);
+    return power_of_limited_float(begun.limited);
 }
 #endif
+
+FORCE_INLINE vector_float add_power_float(vector_float sum, begun_float begun, float factor) { return sum + power_float(begun, factor); }
+
+FORCE_INLINE begun_float begun_at_element_float(vector_float x, vector_float start, float factor) {
+    const vector_float zero = {0};
+    return begun_at_distance_float(start - x, factor, zero);
+}
 
 /* As exp2_float(). */
 FORCE_INLINE vector_float exp2_of_float(vector_float z) {
     const vector_float zero = {0};
-    return power_float(limited_exponent_float(-max_float(zero - 128.0f, -z)));
+    return power_of_limited_float(limited_exponent_float(-max_float(zero - 128.0f, -z)));
 }
+#endif
 
 FORCE_INLINE vector_double exp2_of_double(vector_double z) {
     for (size_t k = 0; k < VECTOR_BYTES / sizeof(double); k++) z[k] = exp2_double(z[k]);
     return z;
 }
-FORCE_INLINE vector_double first_links_double(vector_double d, double factor) { return d * -factor; }
-FORCE_INLINE vector_double other_links_double(vector_double z, double factor) {
+
+typedef struct begun_double {
+    vector_double z;
+} begun_double;
+
+FORCE_INLINE begun_double begun_at_distance_double(vector_double d, double factor, vector_double rest) {
+    (void)rest;
+    return (begun_double){d * -factor};
+}
+FORCE_INLINE begun_double begun_at_element_double(vector_double x, vector_double start, double factor) {
+    return begun_at_distance_double(start - x, factor, x);
+}
+FORCE_INLINE vector_double power_double(begun_double begun, double factor) {
     (void)factor;
-    return exp2_of_double(z);
+    return exp2_of_double(begun.z);
+}
+FORCE_INLINE vector_double add_power_double(vector_double sum, begun_double begun, double factor) {
+    return sum + power_double(begun, factor);
 }
 #endif
 
@@ -257,16 +334,32 @@ FORCE_INLINE R(lanes) R(larger)(R(lanes) a, R(lanes) b) {
     return a;
 }
 
-/* 2^((x - reference) * factor) for elements that are not above the reference, in two steps. The difference is
- * taken the other way round, which lets x come from memory. */
-FORCE_INLINE R(lanes) R(begun)(R(lanes) x, R(lanes) reference, REAL factor) {
-    FOR_EACH_VECTOR x.of[v] = R(first_links)(reference.of[v] - x.of[v], factor);
-    return x;
+/* The exponentials of elements that are not above the reference, in two steps; see begun_at_element_float(). */
+typedef struct R(begun_lanes) {
+    R(begun) of[R(VECTORS)];
+} R(begun_lanes);
+
+FORCE_INLINE R(begun_lanes) R(begun_at_elements)(R(lanes) x, R(lanes) start, REAL factor) {
+    R(begun_lanes) begun;
+    FOR_EACH_VECTOR begun.of[v] = R(begun_at_element)(x.of[v], start.of[v], factor);
+    return begun;
 }
 
-FORCE_INLINE R(lanes) R(finished)(R(lanes) begun, REAL factor) {
-    FOR_EACH_VECTOR begun.of[v] = R(other_links)(begun.of[v], factor);
+FORCE_INLINE R(begun_lanes) R(begun_at_distances)(R(lanes) x, R(lanes) reference, REAL factor, R(lanes) rest) {
+    R(begun_lanes) begun;
+    FOR_EACH_VECTOR begun.of[v] = R(begun_at_distance)(reference.of[v] - x.of[v], factor, rest.of[v]);
     return begun;
+}
+
+FORCE_INLINE R(lanes) R(powers)(R(begun_lanes) begun, REAL factor) {
+    R(lanes) powers;
+    FOR_EACH_VECTOR powers.of[v] = R(power)(begun.of[v], factor);
+    return powers;
+}
+
+FORCE_INLINE R(lanes) R(add_powers)(R(lanes) sum, R(begun_lanes) begun, REAL factor) {
+    FOR_EACH_VECTOR sum.of[v] = R(add_power)(sum.of[v], begun.of[v], factor);
+    return sum;
 }
 
 /* As R(exponential)(). */
@@ -369,17 +462,20 @@ FORCE_INLINE void R(across_each)(const R(lanes) * a, int n, REAL *results, bool 
 #ifndef PIECE
 #define PIECE (16 * LANES)
 
-/* The body of a function that returns the sum of `term`, the lanes of elements [i, i + m), over n elements; m is 16 but for the last. */
-#define SUM_OF(n, term)                                        \
+/* The body of a function that returns a sum over n elements; get_piece: sets `piece` to the lanes of that over [from, end). */
+#define SUM_OF_PIECES(n, get_piece)                            \
     double_lanes total = {{{0}}};                              \
     for (int from = 0; from < (n); from += PIECE) {            \
         const int end = (n)-from < PIECE ? (n) : from + PIECE; \
         R(lanes) piece;                                        \
-        PIECE_OF(piece, from, end, term);                      \
+        get_piece;                                             \
         if ((n) <= PIECE) return (double)R(sum_across)(piece); \
         R(add_piece)(&total, piece);                           \
     }                                                          \
     return sum_across_double_lanes(&total)
+
+/* The same of the sum of `term`, the lanes of elements [i, i + m); m is 16 but for the last. */
+#define SUM_OF(n, term) SUM_OF_PIECES(n, PIECE_OF(piece, from, end, term))
 
 /* Of no more than a piece: its lanes, which are not added up yet. */
 #define PIECE_OF(piece, from, end, term)                   \

@@ -115,6 +115,7 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
     const bool streams = call->out.data != NULL && smx_cpu_streams(call);
     room->line = streams ? &room->own_line : NULL;
     room->own_line.at = NULL;
+    memset(&room->d, 0, sizeof room->d);
     R(take_at_once)(room, call);
     room->form.type = R(type_of_rows)(call);
     room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, streams);
@@ -146,8 +147,7 @@ FORCE_INLINE REAL *R(kept_from)(R(kept_rows) * kept, int64_t first) { return kep
 
 /* What they are multiplied by, by which those relative to the reference would be by a. */
 FORCE_INLINE REAL R(scale_of_block)(const R(kept_rows) * kept, int64_t first, REAL reference, REAL factor, REAL a) {
-    const REAL max = kept->max[first / SMX_CPU_BLOCK];
-    return max == reference ? a : R(exponential)(max, reference, factor) * a;
+    return R(change_of_max)(kept->max[first / SMX_CPU_BLOCK], reference, factor) * a;
 }
 
 /* A block of the unwritten row, to be written meanwhile; NULL if there is none. */
@@ -207,8 +207,24 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
 
 /* ---- short rows ---- */
 
-FORCE_INLINE void R(states_of_short_rows)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool keeps,
-                                          R(row_states) * states) {
+/* Where exponents are counted from, if there is nothing unusual about it. */
+typedef struct R(starts_of_rows) {
+    R(per_row) of;
+    row_flags are_usual;
+} R(starts_of_rows);
+
+FORCE_INLINE R(starts_of_rows) R(find_starts)(const R(per_row) * max, int rows, REAL factor) {
+    R(starts_of_rows) starts;
+    for (int k = 0; k < rows; k++) {
+        const REAL reference = R(reference)(max->of[k]);
+        starts.of.of[k] = R(start)(reference, factor);
+        starts.are_usual.of[k] = (max->of[k] < (REAL)INFINITY) & (!FUSES_EXPONENTS | R(fuses)(reference, factor));
+    }
+    return starts;
+}
+
+FORCE_INLINE void R(states_of_short_rows_of)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool keeps,
+                                             R(row_states) * states) {
     const int cols = (int)R(cols_of)(form, call);
     const REAL factor = R(factor)((REAL)call->scale);
     const void *x[LANES];
@@ -218,19 +234,30 @@ FORCE_INLINE void R(states_of_short_rows)(row_form form, const smx_call *call, i
         part[k] = R(lanes_of_max)(form.type, x[k], cols);
     }
     R(across_each)(part, rows, states->max.of, false);
+    const R(starts_of_rows) starts = R(find_starts)(&states->max, rows, factor);
     upcoming next = R(after)(&call->in, row, 0, rows * cols);
     for (int k = 0; k < rows; k++) {
         REAL *const e = keeps ? room->kept->block + k * room->apart : NULL;
-        const REAL max = states->max.of[k];
-        if (cols <= PIECE && max < (REAL)INFINITY) {
-            part[k] = R(lanes_of_exponentials)(form.type, x[k], cols, R(reference)(max), factor, next, e);
+        if (cols <= PIECE && starts.are_usual.of[k]) {
+            part[k] = R(lanes_of_exponentials)(form.type, x[k], cols, starts.of.of[k], factor, next, e);
         } else {
             part[k] = R(all)(0);
-            R(set_lane)(&part[k], 0, R(state_below)(form.type, x[k], cols, max, factor, next, e, NULL).sum);
+            R(set_lane)(&part[k], 0, R(state_below)(form.type, x[k], cols, states->max.of[k], factor, next, e, NULL).sum);
         }
         next.at += (size_t)cols * next.each;
     }
     R(across_each)(part, rows, states->sum.of, true);
+}
+
+/* Functions of their own: their loops need every register. */
+static __attribute__((noinline)) void R(states_of_short_rows)(const smx_call *call, int64_t row, int rows, R(row_room) * room,
+                                                              R(row_states) * states) {
+    BY_FORM(room->form, R(states_of_short_rows_of), call, row, rows, room, false, states);
+}
+
+static __attribute__((noinline)) void R(states_of_kept_short_rows)(const smx_call *call, int64_t row, int rows, R(row_room) * room,
+                                                                   R(row_states) * states) {
+    BY_FORM(room->form, R(states_of_short_rows_of), call, row, rows, room, true, states);
 }
 
 /* ---- any rows ---- */
@@ -240,7 +267,10 @@ FORCE_INLINE void R(find_distributions)(row_form form, const smx_call *call, int
                                         bool keeps) {
     if (form.whole || R(are_short)(room)) {
         R(row_states) states;
-        R(states_of_short_rows)(form, call, row, rows, room, keeps, &states);
+        if (keeps)
+            R(states_of_kept_short_rows)(call, row, rows, room, &states);
+        else
+            R(states_of_short_rows)(call, row, rows, room, &states);
         for (int lane = rows; lane < LANES; lane++) states.max.of[lane] = states.sum.of[lane] = 0;
         R(find_distributions_of)(&states, (REAL)call->scale, logs, &room->d);
     } else {
@@ -307,10 +337,10 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
         } else {
             const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
             const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
-            const R(lanes) reference = R(all)(s->reference);
+            const R(lanes) reference = R(all)(s->reference), rest = R(all)(R(rest)(s->reference, factor));
             PUT_EACH(form.type, y, BLOCK_SIZE,
-                     (fetch_upcoming(next, i), R(scaled_with_target)(R(exponentials_of)(form.type, x, i, m, reference, factor), s->a * s->b,
-                                                                     s->target - first - i, s->at_target)));
+                     (fetch_upcoming(next, i), R(scaled_with_target)(R(exponentials_of)(form.type, x, i, m, reference, factor, rest),
+                                                                     s->a * s->b, s->target - first - i, s->at_target)));
         }
         R(store_results)(form, &call->out, row, first, BLOCK_SIZE, y, e, line != NULL);
     }

@@ -5,13 +5,6 @@
 #include "threads.h"
 #include "transpose.h"
 
-#ifndef SMX_CPU_ROW_FLAGS
-#define SMX_CPU_ROW_FLAGS
-typedef struct row_flags {
-    bool of[LANES];
-} row_flags;
-#endif
-
 /* Rows [row, row + count) of a call; the lanes behind them hold zeros. */
 typedef struct R(row_group) {
     int64_t row;
@@ -164,6 +157,7 @@ static inline row_flags R(nan_of_group)(const REAL *x, int cols) {
 
 /* x becomes the exponentials; logs: as in find_distributions_of() */
 static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale, bool logs, upcoming next) {
+    const REAL factor = R(factor)(scale);
     R(row_states) states;
     R(per_row) reference;
     row_flags nan = {{false}};
@@ -175,11 +169,10 @@ static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL
     }
     if (infinite) nan = R(nan_of_group)(x, cols);
 
-    const REAL factor = R(factor)(scale);
-    R(ahead) ahead = R(start_ahead)(R(TYPE), x, cols * LANES, R(get)(reference.of), factor);
+    const R(lanes) references = R(get)(reference.of), rests = R(rests)(&reference, factor);
     for (int i = 0; i < cols * LANES; i += LANES) {
         fetch_upcoming(next, i);
-        R(set)(x + i, R(exponentials_ahead)(R(TYPE), x, i, LANES, cols * LANES, factor, &ahead));
+        R(set)(x + i, R(exponentials_of)(R(TYPE), x, i, LANES, references, factor, rests));
     }
     states.sum = R(sums_of_group)(x, cols);
     if (infinite) FOR_EACH_LANE if (states.max.of[lane] == (REAL)INFINITY) states.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
