@@ -1,4 +1,7 @@
 /* Rows with -inf, +inf, NaN and the ends of the range, next to ordinary rows that must not notice. */
+#include <math.h>
+#include <string.h>
+
 #include "check_sweeps.h"
 #include "suites.h"
 
@@ -83,6 +86,40 @@ START_TEST(masks_and_scales) {
 }
 END_TEST
 
+static void set_every_bit(tensor *t, int64_t count) {
+    memset(t->memory.before + t->memory.first, 0xff, (size_t)count * 4);
+    buffer_upload(&t->memory);
+}
+
+/* A NaN of the upstream gradient or of a class weight reaches all of the gradient, also if rounding could carry out of its bits. */
+START_TEST(nan_of_all_bits) {
+    static const smxDataType_t types[] = {SMX_R_32F, SMX_R_16F, SMX_R_16BF};
+    static const int64_t columns[] = {9, 40, 1000, 3001};
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        for (int of_weights = 0; of_weights < 2; of_weights++) {
+            for (int op = SMX_OP_CROSS_ENTROPY_BACKWARD; op <= SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD; op++) {
+                trial t = trial_of((smxOp_t)op, types[_i], 5, columns[i]);
+                trial_run run;
+                t.reduction = SMX_REDUCTION_SUM;
+                t.with_grad_loss = true;
+                t.with_weights = true;
+                t.targets = TARGETS_VALID;
+                trial_prepare(&run, &t);
+                set_every_bit(of_weights ? &run.weights : &run.grad_loss, of_weights ? columns[i] : 1);
+                session_count_comparison();
+                require_success(trial_execute(&run), "cross-entropy");
+                for (int64_t r = 0; r < run.rows; r++)
+                    for (int64_t c = 0; c < run.cols; c++)
+                        if (!isnan(tensor_result(run.out, r, c)))
+                            fail_trial(&run, "row %lld, column %lld: %g", (long long)r, (long long)c, tensor_result(run.out, r, c));
+                trial_release(&run);
+            }
+        }
+    }
+}
+END_TEST
+
 Suite *suite_hard_values(void) {
     Suite *suite = suite_create("hard_values");
     TCase *tcase = session_case("hard_values");
@@ -92,6 +129,7 @@ Suite *suite_hard_values(void) {
     tcase_add_loop_test(tcase, hard_streamed_rows, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, hard_losses, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, masks_and_scales, 0, COMBINATIONS);
+    tcase_add_loop_test(tcase, nan_of_all_bits, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -26,7 +26,11 @@ static inline REAL R(plain_loss)(const smx_call *call, REAL a, REAL reference, R
 
 /* g * (p_j * share - [j = target] * a), with p_j = e_j * normalizer */
 static inline R(scaling) R(gradient_scaling)(REAL reference, REAL normalizer, REAL p_target, int64_t target, REAL g, REAL share, REAL a) {
-    return (R(scaling)){.reference = reference, .a = normalizer, .b = g * share, .target = target, .at_target = g * (p_target * share - a)};
+    return (R(scaling)){.reference = reference,
+                        .a = normalizer,
+                        .b = R(plain)(g * share),
+                        .target = target,
+                        .at_target = R(plain)(g * (p_target * share - a))};
 }
 
 static inline REAL R(target_logit)(const smx_call *call, int64_t row, int64_t target) {

@@ -25,7 +25,11 @@ static const smxDataType_t R(TYPE) = sizeof(REAL) == sizeof(float) ? SMX_R_32F :
             f(R(TYPE), __VA_ARGS__);                \
     } while (0)
 
-/* ---- 16-bit types ---- */
+/* ---- 16-bit types ----
+ *
+ * rounded_to_bfloat16() leaves in the high halves the 16 bits that float_to_bfloat16() makes of each, without a look for NaNs: adding to
+ * one with all its bits set would make a number of it. Those that come from 16-bit elements have none of the low bits, through whatever
+ * arithmetic, and numbers of other types that results are computed with are a plain NaN if they are one. */
 
 /* Sixteen of them. */
 #if SMX_CPU_LANES_OF_WORDS
@@ -51,12 +55,10 @@ FORCE_INLINE lanes_float lanes_of_words(smxDataType_t type, words_of_lanes w) {
 
 FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) { return lanes_of_words(type, _mm256_loadu_si256(from)); }
 
-/* The 16 bits that float_to_bfloat16() makes of each, in the high half. */
 FORCE_INLINE __m512i rounded_to_bfloat16(__m512 x) {
     const __m512i bits = _mm512_castps_si512(x), half = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff));
-    const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000)), nan = _mm512_cmpunord_ps_mask(x, x);
-    const __m512i rounded = _mm512_mask_add_epi32(half, odd, half, _mm512_set1_epi32(1));
-    return _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+    return _mm512_mask_add_epi32(half, odd, half, _mm512_set1_epi32(1));
 }
 
 FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
@@ -74,16 +76,9 @@ FORCE_INLINE lanes_float lanes_from_words(smxDataType_t type, const void *from) 
     return a;
 }
 
-/* The 16 bits that float_to_bfloat16() makes of each, in the high half; of numbers. */
 FORCE_INLINE __m256i rounded_to_bfloat16(__m256 x) {
     const __m256i bits = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
     return _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
-}
-
-/* The same of NaNs, too, which rounding might turn into something else. */
-FORCE_INLINE __m256i rounded_or_nan(__m256 x) {
-    const __m256 quiet = _mm256_or_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(0x400000)));
-    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded_to_bfloat16(x)), quiet, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
 }
 
 FORCE_INLINE __m256i packed_high_halves(__m256i a, __m256i b) {
@@ -91,15 +86,10 @@ FORCE_INLINE __m256i packed_high_halves(__m256i a, __m256i b) {
     return _mm256_permute4x64_epi64(words, 0xd8); /* packed 128 bits by 128 bits */
 }
 
-static __attribute__((noinline, cold)) __m256i bfloat16s_and_nans(__m256 x, __m256 y) {
-    return packed_high_halves(rounded_or_nan(x), rounded_or_nan(y));
-}
-
 FORCE_INLINE words_of_lanes lanes_to_words(smxDataType_t type, lanes_float a) {
     const __m256 x = (__m256)a.of[0], y = (__m256)a.of[1];
     if (type == SMX_R_16F)
         return _mm256_set_m128i(_mm256_cvtps_ph(y, _MM_FROUND_TO_NEAREST_INT), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
-    if (__builtin_expect(_mm256_movemask_ps(_mm256_cmp_ps(x, y, _CMP_UNORD_Q)) != 0, 0)) return bfloat16s_and_nans(x, y);
     return packed_high_halves(rounded_to_bfloat16(x), rounded_to_bfloat16(y));
 }
 #endif

@@ -279,6 +279,9 @@ FORCE_INLINE void R(find_distributions)(row_form form, const smx_call *call, int
     }
 }
 
+/* With none of the low bits set if it is a NaN; see elements.h. */
+static inline REAL R(plain)(REAL a) { return isnan(a) ? (REAL)NAN : a; }
+
 /* Results are exponentials * a * b, but for that of the target, which is given. */
 typedef struct R(scaling) {
     REAL reference, a, b;
