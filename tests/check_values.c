@@ -7,8 +7,8 @@
 static const double minus_inf = (double)-INFINITY;
 
 const char *values_name(values kind) {
-    static const char *const names[VALUES_COUNT] = {"normal", "large",     "offset",   "masked", "finite mask",
-                                                    "peak",   "confident", "denormal", "equal",  "hard"};
+    static const char *const names[VALUES_COUNT] = {"normal",    "large",    "offset", "masked",  "finite mask", "peak",
+                                                    "confident", "denormal", "equal",  "distant", "hard"};
     return names[kind];
 }
 
@@ -33,6 +33,14 @@ static void fill_confident(generator *g, int64_t cols, double *x) {
     const double others = ldexp(1.0, -5 - (int)next_below(g, 8));
     fill_normal(g, cols, -0.25, 0.7, x); /* exp of it is 1 in the mean */
     x[next_below(g, cols)] = log((double)(cols > 1 ? cols - 1 : 1) / others);
+}
+
+/* Magnitudes of 2^4, 2^6 and so on, and of either sign, as far as the type goes. */
+static void fill_distant(generator *g, smxDataType_t type, int64_t row, int64_t cols, double *x) {
+    const int exponents = ((int)log2(type_max(type)) - 4) / 2;
+    const double base = ldexp(row % 2 == 0 ? 1.37 : -1.37, 4 + 2 * (int)(row % exponents));
+    const double apart = fmax(type_spacing(type, base), 0.25);
+    for (int64_t j = 0; j < cols; j++) x[j] = base + (double)next_below(g, 30) * apart;
 }
 
 typedef enum hard_row {
@@ -132,6 +140,7 @@ void fill_logits(values kind, smxDataType_t type, uint64_t seed, int64_t row, in
     case VALUES_CONFIDENT: fill_confident(&g, cols, x); return;
     case VALUES_DENORMAL: fill_denormal(&g, type, cols, x); return;
     case VALUES_EQUAL: fill_constant(cols, 3.0 * next_normal(&g), x); return;
+    case VALUES_DISTANT: fill_distant(&g, type, row, cols, x); return;
     case VALUES_HARD: fill_hard(&g, type, row, cols, x); return;
     default: fill_normal(&g, cols, 0.0, 3.0, x); return;
     }

@@ -14,6 +14,7 @@ typedef enum values {
     VALUES_CONFIDENT,   /* the softmax of one entry is just below 1 */
     VALUES_DENORMAL,    /* denormal numbers and zeros of either sign */
     VALUES_EQUAL,       /* every entry the same number */
+    VALUES_DISTANT,     /* from row to row further away from 0, with the smallest differences that count there */
     VALUES_HARD,        /* row by row: rows of only -inf, NaN or +inf somewhere, extremes, and ordinary rows between them */
     VALUES_COUNT
 } values;

@@ -91,6 +91,20 @@ static void set_every_bit(tensor *t, int64_t count) {
     buffer_upload(&t->memory);
 }
 
+/* Logits far away from 0 are told apart as well as their type can. */
+START_TEST(distant_rows) {
+    static const int64_t columns[] = {5, 40, 300, 3001, 20011};
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        if (session_small() && columns[i] > 1000) continue;
+        trial t = trial_of((smxOp_t)(_i / FLOATING_TYPES), floating_types[_i % FLOATING_TYPES], 120, columns[i]);
+        t.values = VALUES_DISTANT;
+        t.reduction = SMX_REDUCTION_NONE;
+        check_trial(&t);
+    }
+}
+END_TEST
+
 /* A NaN of the upstream gradient or of a class weight reaches all of the gradient, also if rounding could carry out of its bits. */
 START_TEST(nan_of_all_bits) {
     static const smxDataType_t types[] = {SMX_R_32F, SMX_R_16F, SMX_R_16BF};
@@ -129,6 +143,7 @@ Suite *suite_hard_values(void) {
     tcase_add_loop_test(tcase, hard_streamed_rows, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, hard_losses, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, masks_and_scales, 0, COMBINATIONS);
+    tcase_add_loop_test(tcase, distant_rows, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, nan_of_all_bits, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;
