@@ -2,6 +2,7 @@
 #ifndef SMX_CPU_CACHE_H
 #define SMX_CPU_CACHE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(__SSE2__)
@@ -17,9 +18,15 @@ enum { CACHE_LINE = 64 };
 typedef struct upcoming {
     const char *at;
     size_t each;
+    bool far; /* to the second-level cache, else to the first */
 } upcoming;
 
-static inline __attribute__((always_inline)) void fetch_upcoming(upcoming u, int i) { __builtin_prefetch(u.at + (size_t)i * u.each); }
+static inline __attribute__((always_inline)) void fetch_upcoming(upcoming u, int i) {
+    if (u.far)
+        __builtin_prefetch(u.at + (size_t)i * u.each, 0, 2);
+    else
+        __builtin_prefetch(u.at + (size_t)i * u.each);
+}
 
 #if defined(__AVX512F__)
 #define STREAM_BYTES 64

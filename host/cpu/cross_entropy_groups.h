@@ -48,7 +48,8 @@ static void R(loss_group)(const R(loss_rule) * l, const R(row_group) * g, REAL *
     const smx_call *call = l->call;
     R(load_group)(&call->in, g, x);
     const R(group_targets) t = R(targets_of_group)(l, g, x, bad);
-    const R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale, true, R(after_group)(&call->in, g));
+    const R(distributions) d =
+        R(distributions_of_group)(x, g->cols, (REAL)call->scale, true, R(behind_group)(&call->in, g->row, g->count * g->cols));
     for (int k = 0; k < g->count; k++) {
         const REAL without = t.of[k] == BAD ? (REAL)NAN : 0;
         const REAL loss = R(plain_loss)(call, t.weight.of[k], d.reference.of[k], d.ln_sum.of[k], d.lse.of[k], t.x.of[k]);

@@ -196,7 +196,7 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
         R(meanwhile) results;
         REAL *const e = are_kept ? R(kept_from)(room->kept, first) : room->kept->block;
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
-        const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
+        const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE);
         const R(meanwhile) *const w = keeps && form.type == R(TYPE) ? R(unwritten_block)(call, room, first, BLOCK_SIZE, &results) : NULL;
         const R(row_state) block = R(state_of_block)(form.type, x, BLOCK_SIZE, state.max, factor, next, are_kept ? e : NULL, w);
         R(grow)(&state, block, factor);
@@ -235,7 +235,7 @@ FORCE_INLINE void R(states_of_short_rows_of)(row_form form, const smx_call *call
     }
     R(across_each)(part, rows, states->max.of, false);
     const R(starts_of_rows) starts = R(find_starts)(&states->max, rows, factor);
-    upcoming next = R(after)(&call->in, row, 0, rows * cols);
+    upcoming next = R(behind_short_rows)(&call->in, row, rows * cols);
     for (int k = 0; k < rows; k++) {
         REAL *const e = keeps ? room->kept->block + k * room->apart : NULL;
         if (cols <= PIECE && starts.are_usual.of[k]) {
@@ -339,7 +339,7 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
             R(put_scaled)(form.type, y, BLOCK_SIZE, e, a * s->b, s->target - first, s->at_target);
         } else {
             const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
-            const upcoming next = R(after)(&call->in, row, first, BLOCK_SIZE);
+            const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE);
             const R(lanes) reference = R(all)(s->reference), rest = R(all)(R(rest)(s->reference, factor));
             PUT_EACH(form.type, y, BLOCK_SIZE,
                      (fetch_upcoming(next, i), R(scaled_with_target)(R(exponentials_of)(form.type, x, i, m, reference, factor, rest),

@@ -82,12 +82,38 @@ static __attribute__((noinline)) void R(store)(const smx_operand *o, int64_t row
         R(write_piece)(o, at + done, n - done < size ? n - done : size, from + done, streams);
 }
 
-/* What will be read next: the elements behind these, of the row or of the next rows. */
-FORCE_INLINE upcoming R(after)(const smx_operand *o, int64_t row, int64_t first, int n) {
-    const int64_t each = (int64_t)smx_cpu_element_bytes(o->layout.type),
-                  ahead = n * each > SMX_CPU_FETCH_BYTES ? n * each : SMX_CPU_FETCH_BYTES;
-    return (upcoming){(const char *)o->data + (row_offset(&o->layout, row) + first) * each + ahead, (size_t)each};
+/* ---- what will be read next: elements behind n that are computed with at once, of the row or of the next rows; see tuning.h ---- */
+
+static inline bool R(is_far)(const smx_operand *o) {
+    const smxLayout_t *l = &o->layout;
+    return l->outer * l->cols * l->inner * (int64_t)smx_cpu_element_bytes(l->type) >= SMX_CPU_FAR_BYTES;
 }
+
+FORCE_INLINE upcoming R(behind)(const smx_operand *o, int64_t row, int64_t first, int64_t bytes, bool far) {
+    const int64_t each = (int64_t)smx_cpu_element_bytes(o->layout.type);
+    return (upcoming){(const char *)o->data + (row_offset(&o->layout, row) + first) * each + bytes, (size_t)each, far};
+}
+
+FORCE_INLINE int64_t R(near)(const smx_operand *o, int n) {
+    const int64_t bytes = n * (int64_t)smx_cpu_element_bytes(o->layout.type);
+    return bytes > SMX_CPU_FETCH_BYTES ? bytes : SMX_CPU_FETCH_BYTES;
+}
+
+FORCE_INLINE upcoming R(behind_short_rows)(const smx_operand *o, int64_t row, int n) {
+    const bool far = R(is_far)(o);
+    return R(behind)(o, row, 0, far ? SMX_CPU_FETCH_BYTES_OF_SHORT_ROWS : R(near)(o, n), far);
+}
+
+FORCE_INLINE upcoming R(behind_block)(const smx_operand *o, int64_t row, int64_t first, int n) {
+    const bool far = R(is_far)(o);
+    return R(behind)(o, row, first, R(near)(o, n) + (far ? SMX_CPU_FETCH_BYTES_BEHIND_BLOCK : 0), far);
+}
+
+FORCE_INLINE upcoming R(behind_one_of_two)(const smx_operand *o, int64_t row, int64_t first, int n) {
+    return R(behind)(o, row, first, R(near)(o, n), R(is_far)(o));
+}
+
+FORCE_INLINE upcoming R(behind_group)(const smx_operand *o, int64_t row, int n) { return R(behind)(o, row, 0, R(near)(o, n), false); }
 
 /* The type that the elements of all operands of a call are dealt with as: their own if that is one and they lie side by side, or REAL. */
 static inline smxDataType_t R(type_of_rows)(const smx_call *call) {

@@ -71,9 +71,6 @@ static inline void R(store_group)(const smx_operand *o, const R(row_group) * g, 
         for (int k = 0; k < g->count; k++) R(store)(o, g->row + k, 0, g->cols, to + k * g->cols, streams);
 }
 
-/* What will be read next: the elements of the next groups. */
-static inline upcoming R(after_group)(const smx_operand *o, const R(row_group) * g) { return R(after)(o, g->row, 0, g->count * g->cols); }
-
 /* ---- reductions ---- */
 
 static inline R(lanes) R(max_of_group)(const REAL *x, int cols) {

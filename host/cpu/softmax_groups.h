@@ -3,7 +3,8 @@
 
 static void R(softmax_group)(const smx_call *call, const R(row_group) * g, REAL *x) {
     R(load_group)(&call->in, g, x);
-    R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale, false, R(after_group)(&call->in, g));
+    R(distributions)
+    d = R(distributions_of_group)(x, g->cols, (REAL)call->scale, false, R(behind_group)(&call->in, g->row, g->count * g->cols));
     FOR_EACH_LANE
     if (d.sum.of[lane] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.normalizer.of[lane] = 0;
     const R(lanes) normalizer = R(get)(d.normalizer.of);
@@ -16,7 +17,8 @@ static void R(log_softmax_group)(const smx_call *call, const R(row_group) * g, R
     REAL *const e = x + g->cols * LANES;
     R(load_group)(&call->in, g, x);
     memcpy(e, x, (size_t)(g->cols * LANES) * sizeof *e);
-    R(distributions) d = R(distributions_of_group)(e, g->cols, (REAL)call->scale, true, R(after_group)(&call->in, g));
+    R(distributions)
+    d = R(distributions_of_group)(e, g->cols, (REAL)call->scale, true, R(behind_group)(&call->in, g->row, g->count * g->cols));
     FOR_EACH_LANE
     if (d.sum.of[lane] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.ln_sum.of[lane] = 0; /* leaves -inf */
     const R(lanes) scale = R(all)((REAL)call->scale), reference = R(get)(d.reference.of), ln_sum = R(get)(d.ln_sum.of);
@@ -29,7 +31,8 @@ static void R(log_softmax_group)(const smx_call *call, const R(row_group) * g, R
 
 static void R(log_sum_exp_group)(const smx_call *call, const R(row_group) * g, REAL *x) {
     R(load_group)(&call->in, g, x);
-    const R(distributions) d = R(distributions_of_group)(x, g->cols, (REAL)call->scale, true, R(after_group)(&call->in, g));
+    const R(distributions) d =
+        R(distributions_of_group)(x, g->cols, (REAL)call->scale, true, R(behind_group)(&call->in, g->row, g->count * g->cols));
     memcpy((REAL *)call->lse + g->row, d.lse.of, (size_t)g->count * sizeof *d.lse.of);
 }
 
@@ -47,7 +50,8 @@ static void R(softmax_backward_group)(const smx_call *call, const R(row_group) *
     R(load_group)(&call->second, g, dy);
     const R(per_row) dots = R(dots_of_group)(y, dy, g->cols, products);
     const R(lanes) scale = R(all)((REAL)call->scale), dot = R(get)(dots.of);
-    const upcoming next_y = R(after_group)(&call->in, g), next_dy = R(after_group)(&call->second, g);
+    const upcoming next_y = R(behind_group)(&call->in, g->row, g->count * g->cols),
+                   next_dy = R(behind_group)(&call->second, g->row, g->count * g->cols);
     for (int i = 0; i < g->cols * LANES; i += LANES) {
         fetch_upcoming(next_y, i);
         fetch_upcoming(next_dy, i);
