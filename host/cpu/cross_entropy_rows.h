@@ -102,7 +102,7 @@ FORCE_INLINE void R(gradient_from_lse_row_of)(row_form form, const R(loss_rule) 
     FOR_EACH_BLOCK(R(cols_of)(form, call)) {
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room->kept->block);
         const destination dx = R(results)(form, &call->out, row, first, room->kept->block, line);
-        const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE);
+        const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, false);
         PUT_EACH(form.type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next, i),
                   R(scaled_with_target)(R(exponentials)(R(product)(scales, R(lanes_at)(form.type, x, i, m)), reference, factor), s.b,

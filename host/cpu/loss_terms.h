@@ -80,7 +80,7 @@ static inline R(loss_sums) R(sums_of_row)(const R(loss_rule) * l, int64_t row, R
         R(load)(&call->in, row, first, BLOCK_SIZE, u);
         R(cap)(call, u, BLOCK_SIZE);
         R(load_terms)(l, row, first, BLOCK_SIZE, a);
-        const R(loss_sums) block = R(sums_of_block)(u, a, BLOCK_SIZE, factor, R(behind_block)(&call->in, row, first, BLOCK_SIZE));
+        const R(loss_sums) block = R(sums_of_block)(u, a, BLOCK_SIZE, factor, R(behind_block)(&call->in, row, first, BLOCK_SIZE, false));
         sums = first == 0 ? block : R(merge_sums)(sums, block, factor);
     }
     return sums;

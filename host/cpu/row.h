@@ -4,6 +4,8 @@
 #include "row_io.h"
 #include "row_state.h"
 
+#include "reductions.h"
+
 #ifndef FOR_EACH_BLOCK
 #include <stdlib.h>
 #define FOR_EACH_BLOCK(cols) \
@@ -30,6 +32,8 @@ typedef struct row_form {
 
 /* Exponentials of rows, beside what they are relative to, block by block. Short rows have theirs in the block, one behind the other. */
 enum { R(ROW_BLOCKS) = SMX_CPU_ROW_BYTES / SMX_CPU_BLOCK_BYTES };
+_Static_assert((int)SMX_CPU_AT_ONCE_BYTES <= (int)SMX_CPU_BLOCK_BYTES && (int)SMX_CPU_AT_ONCE_BYTES_OF_TWO <= (int)SMX_CPU_BLOCK_BYTES,
+               "rows that are taken together have their exponentials in a block");
 typedef struct R(kept_rows) {
     _Alignas(CACHE_LINE) REAL block[SMX_CPU_BLOCK];
     REAL max[R(ROW_BLOCKS)];
@@ -51,6 +55,7 @@ typedef struct R(row_room) {
     int at_once;     /* rows that are taken together; 1 if they are not short */
     int apart;       /* of short rows, in elements: from the exponentials of one to those of the next */
     int64_t size;    /* of a row that has room, in elements; a block at least */
+    bool is_crowded; /* see tuning.h */
     R(distributions) d;
     R(kept_rows) * kept; /* of the rows at hand: one of these two */
     R(kept_rows) both[2];
@@ -130,6 +135,7 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
     room->both[1].memory = memory != NULL && room->postpones ? memory + apart : NULL;
     room->size = memory != NULL ? cols : SMX_CPU_BLOCK;
     room->postpones = room->postpones && cols <= room->size;
+    room->is_crowded = room->postpones && (size_t)wanted * sizeof *memory > SMX_CPU_CROWDED_BYTES;
 }
 
 /* After the last row. */
@@ -196,7 +202,7 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
         R(meanwhile) results;
         REAL *const e = are_kept ? R(kept_from)(room->kept, first) : room->kept->block;
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
-        const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE);
+        const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, room->is_crowded);
         const R(meanwhile) *const w = keeps && form.type == R(TYPE) ? R(unwritten_block)(call, room, first, BLOCK_SIZE, &results) : NULL;
         const R(row_state) block = R(state_of_block)(form.type, x, BLOCK_SIZE, state.max, factor, next, are_kept ? e : NULL, w);
         R(grow)(&state, block, factor);
@@ -207,18 +213,18 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
 
 /* ---- short rows ---- */
 
-/* Where exponents are counted from, if there is nothing unusual about it. */
-typedef struct R(starts_of_rows) {
-    R(per_row) of;
-    row_flags are_usual;
-} R(starts_of_rows);
+/* Where exponents are counted from. There is no such place where there are no exponentials, either. */
+typedef struct R(starts) {
+    R(per_row) start;
+    row_flags is_there;
+} R(starts);
 
-FORCE_INLINE R(starts_of_rows) R(find_starts)(const R(per_row) * max, int rows, REAL factor) {
-    R(starts_of_rows) starts;
+FORCE_INLINE R(starts) R(starts_of_rows)(const R(per_row) * max, int rows, REAL factor) {
+    R(starts) starts;
     for (int k = 0; k < rows; k++) {
         const REAL reference = R(reference)(max->of[k]);
-        starts.of.of[k] = R(start)(reference, factor);
-        starts.are_usual.of[k] = (max->of[k] < (REAL)INFINITY) & (!FUSES_EXPONENTS | R(fuses)(reference, factor));
+        starts.start.of[k] = R(start)(reference, factor);
+        starts.is_there.of[k] = (max->of[k] < (REAL)INFINITY) & R(has_start)(reference, factor);
     }
     return starts;
 }
@@ -234,12 +240,12 @@ FORCE_INLINE void R(states_of_short_rows_of)(row_form form, const smx_call *call
         part[k] = R(lanes_of_max)(form.type, x[k], cols);
     }
     R(across_each)(part, rows, states->max.of, false);
-    const R(starts_of_rows) starts = R(find_starts)(&states->max, rows, factor);
+    const R(starts) starts = R(starts_of_rows)(&states->max, rows, factor);
     upcoming next = R(behind_short_rows)(&call->in, row, rows * cols);
     for (int k = 0; k < rows; k++) {
         REAL *const e = keeps ? room->kept->block + k * room->apart : NULL;
-        if (cols <= PIECE && starts.are_usual.of[k]) {
-            part[k] = R(lanes_of_exponentials)(form.type, x[k], cols, starts.of.of[k], factor, next, e);
+        if (cols <= PIECE && starts.is_there.of[k]) {
+            part[k] = R(lanes_of_exponentials)(form.type, x[k], cols, starts.start.of[k], factor, next, e);
         } else {
             part[k] = R(all)(0);
             R(set_lane)(&part[k], 0, R(state_below)(form.type, x[k], cols, states->max.of[k], factor, next, e, NULL).sum);
@@ -339,7 +345,7 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
             R(put_scaled)(form.type, y, BLOCK_SIZE, e, a * s->b, s->target - first, s->at_target);
         } else {
             const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
-            const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE);
+            const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, false);
             const R(lanes) reference = R(all)(s->reference), rest = R(all)(R(rest)(s->reference, factor));
             PUT_EACH(form.type, y, BLOCK_SIZE,
                      (fetch_upcoming(next, i), R(scaled_with_target)(R(exponentials_of)(form.type, x, i, m, reference, factor, rest),

@@ -104,8 +104,8 @@ FORCE_INLINE upcoming R(behind_short_rows)(const smx_operand *o, int64_t row, in
     return R(behind)(o, row, 0, far ? SMX_CPU_FETCH_BYTES_OF_SHORT_ROWS : R(near)(o, n), far);
 }
 
-FORCE_INLINE upcoming R(behind_block)(const smx_operand *o, int64_t row, int64_t first, int n) {
-    const bool far = R(is_far)(o);
+FORCE_INLINE upcoming R(behind_block)(const smx_operand *o, int64_t row, int64_t first, int n, bool crowded) {
+    const bool far = !crowded && R(is_far)(o);
     return R(behind)(o, row, first, R(near)(o, n) + (far ? SMX_CPU_FETCH_BYTES_BEHIND_BLOCK : 0), far);
 }
 

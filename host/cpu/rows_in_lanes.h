@@ -153,7 +153,7 @@ static inline row_flags R(nan_of_group)(const REAL *x, int cols) {
 }
 
 /* x becomes the exponentials; logs: as in find_distributions_of() */
-static inline R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale, bool logs, upcoming next) {
+FORCE_INLINE R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL scale, bool logs, upcoming next) {
     const REAL factor = R(factor)(scale);
     R(row_states) states;
     R(per_row) reference;

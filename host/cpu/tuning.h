@@ -41,6 +41,9 @@ enum {
     /* From memory they are asked for further ahead: of short rows so far, of blocks so much further; but of two operands they are not. */
     SMX_CPU_FETCH_BYTES_OF_SHORT_ROWS = 8 << 10,
     SMX_CPU_FETCH_BYTES_BEHIND_BLOCK = 4 << 10,
+
+    /* Nor are they beside so many bytes of exponentials of two rows, which have no room in a second-level cache themselves. */
+    SMX_CPU_CROWDED_BYTES = 768 << 10,
 };
 
 /* smx_type_bytes() of a floating type, without a call: single rows are short. */
