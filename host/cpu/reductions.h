@@ -174,14 +174,20 @@ FORCE_INLINE double R(sum_of_exponentials_from)(smxDataType_t type, const void *
 /* w: of REAL as the elements are. A function of its own, for its loops need every register. */
 static __attribute__((noinline)) double R(sum_from_start)(smxDataType_t type, const void *x, int n, REAL start, REAL factor, upcoming next,
                                                           REAL *e, const R(meanwhile) * w) {
-#define RETURN_KEPT(type, w) return R(sum_of_kept_exponentials)(type, x, n, start, factor, next, e, w)
-#define RETURN_SUM(type, next) return R(sum_of_exponentials_from)(type, x, n, start, factor, next)
-    if (w != NULL)
-        RETURN_KEPT(R(TYPE), w);
+#define RETURN_KEPT(type, far, w) return R(sum_of_kept_exponentials)(type, x, n, start, factor, upcoming_if(far, next), e, w)
+#define RETURN_SUM(type, far) return R(sum_of_exponentials_from)(type, x, n, start, factor, upcoming_if(far, next))
+    if (w != NULL && next.far)
+        RETURN_KEPT(R(TYPE), true, w);
+    else if (w != NULL)
+        RETURN_KEPT(R(TYPE), false, w);
+    else if (e != NULL && next.far)
+        BY_TYPE(type, RETURN_KEPT, true, NULL);
     else if (e != NULL)
-        BY_TYPE(type, RETURN_KEPT, NULL);
+        BY_TYPE(type, RETURN_KEPT, false, NULL);
+    else if (next.far)
+        BY_TYPE(type, RETURN_SUM, true);
     else
-        BY_TYPE(type, RETURN_SUM, next);
+        BY_TYPE(type, RETURN_SUM, false);
 #undef RETURN_SUM
 #undef RETURN_KEPT
 }

@@ -81,7 +81,9 @@ FORCE_INLINE R(lanes) R(log_softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scal
     return R(product)(R(all)(scale), R(difference)(dy, R(product)(e, R(all)(total))));
 }
 
-FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t row, REAL sum, R(row_room) * room, bool of_logarithms) {
+/* far: of what is fetched meanwhile */
+FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t row, REAL sum, R(row_room) * room, bool of_logarithms,
+                                   bool far) {
     REAL room_y[SMX_CPU_BLOCK];
     const REAL scale = (REAL)call->scale;
     open_line *const line = room->line;
@@ -89,8 +91,8 @@ FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t 
         const void *const y = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room_y);
         const void *const dy = R(elements)(form, &call->second, row, first, BLOCK_SIZE, room->kept->block);
         const destination dx = R(results)(form, &call->out, row, first, room->kept->block, line);
-        const upcoming next_y = R(behind_one_of_two)(&call->in, row, first, room->at_once * BLOCK_SIZE);
-        const upcoming next_dy = R(behind_one_of_two)(&call->second, row, first, room->at_once * BLOCK_SIZE);
+        const upcoming next_y = upcoming_if(far, R(behind_one_of_two)(&call->in, row, first, room->at_once * BLOCK_SIZE));
+        const upcoming next_dy = upcoming_if(far, R(behind_one_of_two)(&call->second, row, first, room->at_once * BLOCK_SIZE));
 #define GRADIENT_OF(f) f(R(lanes_at)(form.type, y, i, m), R(lanes_at)(form.type, dy, i, m), scale, sum)
         PUT_EACH(form.type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
@@ -103,7 +105,10 @@ FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t 
 FORCE_INLINE void R(gradient_rows_of)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool of_logarithms) {
     R(per_row) sum;
     for (int k = 0; k < rows; k++) sum.of[k] = R(gradient_sum)(form, call, row + k, room, !of_logarithms);
-    for (int k = 0; k < rows; k++) R(put_gradients)(form, call, row + k, sum.of[k], room, of_logarithms);
+    if (R(is_far)(&call->in))
+        for (int k = 0; k < rows; k++) R(put_gradients)(form, call, row + k, sum.of[k], room, of_logarithms, true);
+    else
+        for (int k = 0; k < rows; k++) R(put_gradients)(form, call, row + k, sum.of[k], room, of_logarithms, false);
 }
 
 /* ---- all rows ---- */
