@@ -105,6 +105,31 @@ START_TEST(distant_rows) {
 }
 END_TEST
 
+/* The only logit of a row that counts has the probability 1, not almost, wherever it is. */
+START_TEST(lone_logits) {
+    static const int64_t columns[] = {1, 6, 40, 300, 3001, 20011};
+    enum { ROWS = 90 };
+
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        if (session_small() && columns[i] > 1000) continue;
+        trial t = trial_of(SMX_OP_SOFTMAX_FORWARD, floating_types[_i], ROWS, columns[i]);
+        trial_run run;
+        trial_prepare(&run, &t);
+        for (int64_t r = 0; r < ROWS; r++)
+            for (int64_t c = 0; c < columns[i]; c++)
+                tensor_store(&run.x, r, c, c == r % columns[i] ? ldexp(r % 2 == 0 ? 1.37 : -1.37, (int)r / 6 - 1) : (double)-INFINITY);
+        buffer_upload(&run.x.memory);
+        session_count_comparison();
+        require_success(trial_execute(&run), "smxSoftmaxForward");
+        for (int64_t r = 0; r < ROWS; r++) {
+            const double got = tensor_result(run.out, r, r % columns[i]);
+            if (got != 1) fail_trial(&run, "row %lld: 1 - %.3g instead of 1", (long long)r, 1 - got);
+        }
+        trial_release(&run);
+    }
+}
+END_TEST
+
 /* A NaN of the upstream gradient or of a class weight reaches all of the gradient, also if rounding could carry out of its bits. */
 START_TEST(nan_of_all_bits) {
     static const smxDataType_t types[] = {SMX_R_32F, SMX_R_16F, SMX_R_16BF};
@@ -144,6 +169,7 @@ Suite *suite_hard_values(void) {
     tcase_add_loop_test(tcase, hard_losses, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, masks_and_scales, 0, COMBINATIONS);
     tcase_add_loop_test(tcase, distant_rows, 0, COMBINATIONS);
+    tcase_add_loop_test(tcase, lone_logits, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, nan_of_all_bits, 0, 3);
     suite_add_tcase(suite, tcase);
     return suite;

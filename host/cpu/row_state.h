@@ -77,11 +77,20 @@ typedef struct R(distribution) {
     REAL lse;        /* log of the sum of exp(scale * x) */
 } R(distribution);
 
+/* 1 / sum, or the next number above that if the sum times only that is 1: with a start, what the largest element counts is only almost 1,
+ * and a probability of 1 is to be that. None is above. */
+static inline REAL R(normalizer_of_sum)(REAL sum) {
+    const REAL rounded = 1 / sum;
+    if (!FUSES_EXPONENTS) return rounded;
+    const REAL above = (REAL)bits_to_float(float_to_bits((float)rounded) + 1);
+    return (sum * rounded < 1) & (sum * above <= 1) ? above : rounded;
+}
+
 /* ln_sum: the logarithm of the state's sum */
 FORCE_INLINE R(distribution) R(distribution_by_log)(R(row_state) s, REAL ln_sum, REAL scale) {
     const REAL reference = R(reference)(s.max), sum = isinf(s.sum) ? (REAL)NAN : s.sum;
     ln_sum -= R(rest)(reference, R(factor)(scale)) * (REAL)0.69314718055994530942;
-    return (R(distribution)){reference, 1 / sum, isinf(s.sum) ? (REAL)NAN : ln_sum, scale * reference + ln_sum};
+    return (R(distribution)){reference, R(normalizer_of_sum)(sum), isinf(s.sum) ? (REAL)NAN : ln_sum, scale * reference + ln_sum};
 }
 
 FORCE_INLINE R(distribution) R(distribution_of)(R(row_state) s, REAL scale) { return R(distribution_by_log)(s, R(log)(s.sum), scale); }

@@ -1,6 +1,6 @@
 /* Several rows at once, one per lane: lane l of element c is x[c * LANES + l], so that what is reduced over a row is reduced vector by
- * vector. For short rows, and for rows that lie side by side. Every row gets the bits that it would get alone (row_state.h): what is
- * summed up there in lanes is summed up here in the same order. Included once per REAL. */
+ * vector. For short rows, and for rows that lie side by side. What reductions.h sums up in lanes is summed up here in the same order; only
+ * exponents are never counted from a start (row_state.h). Included once per REAL. */
 #include "row.h"
 #include "threads.h"
 #include "transpose.h"
