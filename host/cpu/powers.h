@@ -159,7 +159,8 @@ FORCE_INLINE begun_double begun_at_distance_double(vector_double d, double facto
     return (begun_double){d * -factor};
 }
 FORCE_INLINE begun_double begun_at_element_double(vector_double x, vector_double start, double factor) {
-    return begun_at_distance_double(start - x, factor, x);
+    const vector_double zero = {0};
+    return begun_at_distance_double(start - x, factor, zero);
 }
 FORCE_INLINE vector_double power_double(begun_double begun, double factor) {
     (void)factor;

@@ -109,8 +109,8 @@ FORCE_INLINE upcoming R(behind_block)(const smx_operand *o, int64_t row, int64_t
     return R(behind)(o, row, first, R(near)(o, n) + (far ? SMX_CPU_FETCH_BYTES_BEHIND_BLOCK : 0), far);
 }
 
-FORCE_INLINE upcoming R(behind_one_of_two)(const smx_operand *o, int64_t row, int64_t first, int n) {
-    return R(behind)(o, row, first, R(near)(o, n), R(is_far)(o));
+FORCE_INLINE upcoming R(behind_one_of_two)(const smx_operand *o, int64_t row, int64_t first, int n, bool far) {
+    return R(behind)(o, row, first, R(near)(o, n), far);
 }
 
 FORCE_INLINE upcoming R(behind_group)(const smx_operand *o, int64_t row, int n) { return R(behind)(o, row, 0, R(near)(o, n), false); }

@@ -83,7 +83,7 @@ static inline REAL R(normalizer_of_sum)(REAL sum) {
     const REAL rounded = 1 / sum;
     if (!FUSES_EXPONENTS) return rounded;
     const REAL above = (REAL)bits_to_float(float_to_bits((float)rounded) + 1);
-    return (sum * rounded < 1) & (sum * above <= 1) ? above : rounded;
+    return ((sum * rounded < 1) & (sum * above <= 1)) ? above : rounded;
 }
 
 /* ln_sum: the logarithm of the state's sum */

@@ -91,8 +91,8 @@ FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t 
         const void *const y = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room_y);
         const void *const dy = R(elements)(form, &call->second, row, first, BLOCK_SIZE, room->kept->block);
         const destination dx = R(results)(form, &call->out, row, first, room->kept->block, line);
-        const upcoming next_y = upcoming_if(far, R(behind_one_of_two)(&call->in, row, first, room->at_once * BLOCK_SIZE));
-        const upcoming next_dy = upcoming_if(far, R(behind_one_of_two)(&call->second, row, first, room->at_once * BLOCK_SIZE));
+        const upcoming next_y = R(behind_one_of_two)(&call->in, row, first, room->at_once * BLOCK_SIZE, far);
+        const upcoming next_dy = R(behind_one_of_two)(&call->second, row, first, room->at_once * BLOCK_SIZE, far);
 #define GRADIENT_OF(f) f(R(lanes_at)(form.type, y, i, m), R(lanes_at)(form.type, dy, i, m), scale, sum)
         PUT_EACH(form.type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
