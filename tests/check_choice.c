@@ -416,6 +416,8 @@ static bool compare_row(const choice_run *run, int64_t row, double *x, expected_
                         (long long)e->index);
         if (!writes_numbers(&run->spec)) continue;
         const double number = (double)choice_number(run, row, i);
+        if (run->spec.op == SMX_OP_TOP_K && number > 1)
+            fail_choice(run, "probability %lld of row %lld is 1 + %g", (long long)i, (long long)row, number - 1);
         if (!choice_number_agrees(number, e))
             fail_choice(run, "number %lld of row %lld is %.9g instead of %.17g, bound %g", (long long)i, (long long)row, number, e->number,
                         e->bound);
