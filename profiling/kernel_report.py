@@ -14,15 +14,16 @@ instruction; sm_70 to sm_120).
 --tsv writes to FILE what a kernel takes of a multiprocessor: registers, stack, loads and stores of local memory (spills), static shared
 memory, the widest global load and store in bytes, 2^x instructions (MUFU.EX2) in the code, those per element where a thread holds all its
 elements at once (row_registers, whose name says how many; merging the row states is counted in), threads of a block, the occupancy that
-follows from registers, threads and static shared memory, in percent, and the loads in flight: bytes per multiprocessor, resident threads x
-elements that a thread holds at once x bytes of an element, twice that of programs with two operands. Elements are what the name of the
-shape says, of row_stream and row_strided in words of 4 bytes, as in cuda/; of kernels without such a name they are unknown.
+follows from registers, threads and static shared memory, in percent, what a thread has on its way at once, bytes of 16-byte loads that
+the machine code asks for before it waits for the first of them (reporting/machine_code.py), and the loads in flight: bytes per
+multiprocessor, resident threads x that, or what a thread holds of its rows at once if that is less. What it holds follows from the name of
+the shape, of row_stream and row_strided in words of 4 bytes, as in cuda/; of kernels without such a name it is unknown.
 
 --compare reads such a FILE, prints what has moved since, and fails on kernels that spill more or have lost 16-byte accesses.
 
 --check fails on a kernel that spills; that matches REGEX (--wide) and has no 16-byte global load; that has more 2^x instructions than
-elements to hold (row_registers: one per element, and a few); that has fewer than 32 KB of loads in flight for sm_80 or sm_90 and is not one
-of the exempt; and, with --compare, that FILE lacks. The rules and who is exempt from them, for what reason, are in reporting/kernel_rules.py.
+elements to hold (row_registers: one per element, and a few); that has fewer than 32 KB of loads in flight for sm_80 or sm_90; and, with
+--compare, that FILE lacks. The rules are in reporting/kernel_rules.py.
 
 profiling/resources.tsv is such a file of all kernels. This makes it, in ten minutes on two cores, compiling as many files at a time as there
 are cores, those that take longest first; cubins of one architecture, where a build has left them, save half of it:
@@ -46,6 +47,7 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "reporting"))
 import kernel_rules  # noqa: E402
+import machine_code  # noqa: E402
 
 # Generic accesses count as global ones.
 OPERATIONS = {0x181: "ldg", 0x186: "stg", 0x180: "ldg", 0x185: "stg", 0x183: "local", 0x187: "local", 0x108: "mufu"}
@@ -113,6 +115,7 @@ def most_threads(info):
 
 def kernels_of(cubin):
     found = sections(cubin)
+    arch = int(arch_of(cubin)[3:])
     symbols = [struct.unpack_from("<I", found[".symtab"], at)[0] for at in range(0, len(found[".symtab"]), 24)]
     numbers = {(attribute, symbol): number for attribute, symbol, number in attributes(found[".nv.info"])}
     rows = []
@@ -122,6 +125,7 @@ def kernels_of(cubin):
             continue
         shared = found.get(".nv.shared." + name, 0)
         rows.append({**{column: 0 for column in COLUMNS + kernel_rules.COLUMNS}, **count_operations(found[".text." + name]), "kernel": name,
+                     "on_the_way": machine_code.most_on_the_way(found[".text." + name], arch),
                      "threads": most_threads(found.get(".nv.info." + name, b"")),
                      "registers": numbers[REGISTER_COUNT, symbol], "stack": numbers.get((FRAME_SIZE, symbol), 0),
                      "shared_bytes": shared if isinstance(shared, int) else len(shared)})

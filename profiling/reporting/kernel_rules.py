@@ -8,36 +8,25 @@ LIMITS = {"sm_75": (1024, 16, 65536, 64 << 10), "sm_80": (2048, 32, 65536, 164 <
           "sm_89": (1536, 24, 65536, 100 << 10), "sm_90": (2048, 32, 65536, 228 << 10), "sm_100": (2048, 32, 65536, 228 << 10),
           "sm_120": (1536, 24, 65536, 100 << 10)}
 COLUMNS = ["arch", "kernel", "registers", "stack", "local", "shared_bytes", "widest_load", "widest_store", "ex2", "ex2_per_element",
-           "threads", "occupancy", "loads_in_flight"]
+           "threads", "occupancy", "on_the_way", "loads_in_flight"]
 RECORDED_ARCHS = ("sm_80", "sm_90")
 ANEW = ("profiling/kernel_report.py --arch sm_80 --arch sm_90 --include include --include host --tsv profiling/resources.tsv "
         "cuda/*gradient*.cu cuda/batch_*.cu cuda/*.cu")
 
 ELEMENT_BYTES = {"__half": 2, "__nv_bfloat16": 2, "float": 4, "double": 8}
-TWO_OPERANDS = ("softmax_gradient_program", "log_softmax_gradient_program")
-TWO_NUMBERS = TWO_OPERANDS + ("general_loss_program",)
-TWO_AT_ONCE = ("softmax_program", "log_softmax_program", "loss_program")
+TWO_OPERANDS = ("softmax_gradient_program", "log_softmax_gradient_program", "general_loss_program with terms")
+TWO_AT_ONCE = ("softmax_program", "log_softmax_program", "loss_program", "loss_gradient_program", "general_loss_program")
+GENERAL = ("general_loss_program", "general_loss_program with terms")
 READ_NOTHING = ("nll_gradient_program",)
 
 # 2^x instructions that a program needs for an element, where that is not one; merging row states adds no more than A_FEW.
-EXPONENTIALS = [("general_loss_program<.*true>", 3), ("general_loss_program", 2)]  # softcap's tanh has one, its derivative another
+# Softcap's tanh has one, its derivative another; the sum stands there twice, with what smoothing adds and without.
+EXPONENTIALS = [("general_loss_program<.*true, ", 4), ("general_loss_program", 3)]
 A_FEW = 4
 
 # Loads that a multiprocessor keeps in flight: the memory of a GPU of these architectures needs 25 to 32 KB from each of them, by its
 # latency times its bandwidth.
 FEWEST_BYTES = 32 << 10
-# The kernels that cannot have as many, and why.
-EXEMPT = [
-    (r"loss_gradient_program<(__half|__nv_bfloat16)>.*row_registers::(shape<\d+, \d+, 8>|any_warp_shape<8>)",
-     "eight elements of a row are 16 bytes, and what a thread has to know of a row's target and upstream gradient leaves no registers for "
-     "two rows at a time"),
-    (r"program<(__half|__nv_bfloat16)>, smx::row_registers::shape<[12], 256, 8>",
-     "rows of up to 16 columns: as many edges as vectors for each thread, twice of them would spill"),
-    (r"general_loss_program<(__half|__nv_bfloat16|double)",
-     "half of what a thread holds are second numbers, and most calls read none of them; softcap's exponentials take registers, too"),
-    (r"general_loss_program<float.*row_registers::(shape<\d+, \d+, 8>|any_warp_shape<8>)", "the same, of short rows"),
-]
-
 
 class Shape:
     """What the name of a row kernel says."""
@@ -48,16 +37,23 @@ class Shape:
         self.operands = 2 if program in TWO_OPERANDS else 0 if program in READ_NOTHING else 1
         words = max(self.bytes, 4) // 4
         if family == "row_stream":
-            elements //= words * (2 if program in TWO_NUMBERS else 1)
+            elements //= words * max(self.operands, 1)
         if family == "row_strided" and words == 2:
-            elements //= 4 if program in TWO_NUMBERS else 2
+            elements //= 2 * max(self.operands, 1)
+        if family == "row_strided" and program == "general_loss_program" and self.bytes == 2:
+            elements *= 2
         self.elements = elements  # of an operand and a row that a thread holds at once
-        short = family in ("row_registers", "any_warp_shape") and 4 <= per_row <= 32 and elements * self.bytes < 32
+        short = family in ("row_registers", "any_warp_shape") and per_row <= 32 and elements * self.bytes < 32
         self.rows = 2 if short and program in TWO_AT_ONCE else 1  # SMX_ROWS_IN_FLIGHT
 
     def edges(self):
-        """What a thread holds beside them: elements before and behind the vectors of a row."""
+        """What a thread holds beside them: elements before and behind the vectors of a row, where those have no places for them."""
+        if self.per_row <= (32 if self.program in GENERAL and self.elements == 8 else 8):
+            return 0
         return -(-(2 * (16 // self.bytes) - 2) // self.per_row)
+
+    def bytes_held(self):
+        return self.rows * self.elements * self.bytes * self.operands
 
 
 def is_empty(row):
@@ -71,13 +67,17 @@ def shape_of(kernel):
     shape = re.search(r"(row_registers|row_strided|row_map)::shape<(\d+), \d+, (\d+)", kernel)
     if program is None or program[2] not in ELEMENT_BYTES:
         return None
+    name = program[1]
+    if re.search(r"general_loss_program<\w+, \w+, true>", kernel):
+        name += " with terms"
     if shape:
-        return Shape(program[1], program[2], shape[1], int(shape[2]), int(shape[3]))
+        return Shape(name, program[2], shape[1], int(shape[2]), int(shape[3]))
     shape = re.search(r"row_stream::shape<(\d+), (\d+)", kernel)
     if shape:
-        return Shape(program[1], program[2], "row_stream", int(shape[1]), int(shape[2]))
-    shape = re.search(r"row_registers::any_warp_shape<(\d+)", kernel)  # several shapes in one kernel: the widest
-    return Shape(program[1], program[2], "any_warp_shape", 32, int(shape[1])) if shape else None
+        return Shape(name, program[2], "row_stream", int(shape[1]), int(shape[2]))
+    if "row_registers::any_warp_shape" in kernel:  # several shapes in one kernel: the widest
+        return Shape(name, program[2], "any_warp_shape", 32, 32)
+    return None
 
 
 def resident_blocks(row):
@@ -96,8 +96,8 @@ def resources_of(row):
     if row["arch"] in LIMITS and row["threads"]:
         resident = resident_blocks(row) * row["threads"]
         occupancy = f"{100 * resident / LIMITS[row['arch']][0]:.0f}"
-        if shape and shape.operands:
-            in_flight = resident * shape.rows * shape.elements * shape.bytes * shape.operands
+        if shape and shape.operands and "::finish_rows<" not in row["kernel"]:  # which look at no elements
+            in_flight = resident * min(shape.bytes_held(), row["on_the_way"])
     return {**row, "ex2_per_element": per_element, "occupancy": occupancy, "threads": row["threads"] or "-", "loads_in_flight": in_flight}
 
 
@@ -122,8 +122,7 @@ def faults_of(row, wide):
         yield f"{row['ex2']} instructions for 2^x, {most} are enough for what a thread holds"
     in_flight = resources_of(row)["loads_in_flight"]
     if row["arch"] in RECORDED_ARCHS and in_flight != "-" and in_flight < FEWEST_BYTES:
-        if not any(re.search(pattern, row["kernel"]) for pattern, _ in EXEMPT):
-            yield f"{in_flight} bytes of loads in flight on a multiprocessor, {FEWEST_BYTES} are to be"
+        yield f"{in_flight} bytes of loads in flight on a multiprocessor, {FEWEST_BYTES} are to be"
 
 
 def write_resources(file, rows):
