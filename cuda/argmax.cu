@@ -60,7 +60,8 @@ template <class T> __global__ void __launch_bounds__(threads) kernel(const job<T
         for (int64_t column = 0; column < j.rows.cols; column += N * warps) {
             const row_strided::part<V, N, warps> part = {o, i, column, held > 0 ? j.rows.cols : 0, warp, held};
             R x[V][N];
-            part.template load_first<T>(j.rows.in, 0, true, -infinity<R>(), x, [](R element) { return element; });
+            part.ask_first(j.rows.in, true, minus_infinity<T>(), x);
+            part.template first_arrives<T>(j.rows.in, x);
 #pragma unroll
             for (int v = 0; v < V; v++) {
 #pragma unroll

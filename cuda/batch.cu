@@ -13,14 +13,19 @@ namespace {
 // the kind of the targets.
 struct kernel_key {
     int wide; // fp64: first, for what depends on nothing else
-    int family, threads_per_row, threads_per_block, elements_per_thread, type, general;
+    int family, threads_per_row, threads_per_block, elements_per_thread, type, loss;
 };
 
 kernel_key key_of(const smx_call &call) {
     const smx_plan_row &plan = *call.plan.row;
     const smxDataType_t type = call.in.layout.type;
-    kernel_key key = {type == SMX_R_64F,        static_cast<int>(plan.kernel), plan.threads_per_row,      plan.threads_per_block,
-                      plan.elements_per_thread, static_cast<int>(type),        smx_is_general_loss(&call)};
+    kernel_key key = {type == SMX_R_64F,
+                      static_cast<int>(plan.kernel),
+                      plan.threads_per_row,
+                      plan.threads_per_block,
+                      plan.elements_per_thread,
+                      static_cast<int>(type),
+                      smx_is_general_loss(&call) + smx_terms_vary(&call)};
     if (row_registers::is_warp_shape(plan)) key.threads_per_row = key.elements_per_thread = 0; // they share a kernel
     return key;
 }

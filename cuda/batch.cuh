@@ -40,7 +40,8 @@ template <class P, class Shape, class Make> smxStatus_t launch_many(const alike 
     if (!memory.take(calls.count, &programs, &programs_there) || !memory.take(calls.count + 1, &first_blocks, &first_blocks_there))
         return batch_is_too_large(calls, memory);
     if (memory.launching)
-        return launch(*calls.at[0], row_kernel_of_many<P, Shape>, {first_blocks[calls.count], Shape::threads, 0, Shape::cluster},
+        return launch(*calls.at[0], row_kernel_of_many<P, Shape>,
+                      {first_blocks[calls.count], Shape::threads, 0, Shape::cluster, false, Shape::one_turn},
                       static_cast<const P *>(programs_there), static_cast<const int64_t *>(first_blocks_there), calls.count);
     first_blocks[0] = 0;
     for (int i = 0; i < calls.count; i++) {

@@ -5,7 +5,7 @@ smxStatus_t smx_cuda_row_losses_of_many(const smx::alike &calls, smx::batch_memo
     using namespace smx;
     return with_type(calls.at[0]->in.layout.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        if (is_general(*calls.at[0])) return run_many_in_family<general_loss_program<T, false>>(calls, memory, general_loss_of<T, false>);
+        if (is_general(*calls.at[0])) return run_general_losses<T, false>(calls, memory);
         return run_many_in_family<loss_program<T>>(calls, memory, loss_of<T>);
     });
 }

@@ -5,7 +5,7 @@ smxStatus_t smx_cuda_row_loss_gradients_of_many(const smx::alike &calls, smx::ba
     using namespace smx;
     return with_type(calls.at[0]->in.layout.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        if (is_general(*calls.at[0])) return run_many_in_family<general_loss_program<T, true>>(calls, memory, general_loss_of<T, true>);
+        if (is_general(*calls.at[0])) return run_general_losses<T, true>(calls, memory);
         return run_many_in_family<loss_gradient_program<T>>(calls, memory, loss_gradient_of<T>);
     });
 }

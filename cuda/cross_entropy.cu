@@ -5,6 +5,6 @@ smxStatus_t smx_cuda_row_losses(const smx_call &call) {
     using namespace smx;
     return with_type(call.in.layout.type, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        return is_general(call) ? run_in_family(call, general_loss_of<T, false>(call)) : run_in_family(call, loss_of<T>(call));
+        return is_general(call) ? run_general_loss<T, false>(call) : run_in_family(call, loss_of<T>(call));
     });
 }

@@ -16,22 +16,28 @@ template <class T> struct loss_program : reads_logits<T, false> {
     smx_bad_targets *bad_targets;
 
     struct line {
-        bool skip, bad;
-        real x_target, a;
+        bool skip;
+        int64_t target; // -1: none
+        T x_target;
+        real a;
     };
     struct result {};
 
-    __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, this->rows.cols_of(row), bad_targets, leader);
-        const bool indexed = leader && !t.skip && t.target >= 0;
-        return {t.skip, t.bad, indexed ? to_real(*this->rows.template element<T>(this->rows.in, row, t.target)) : real(0),
-                indexed ? weights.of(t.target) : real(0)};
+    __device__ asked_target key(int64_t row) const { return targets.ask(row); }
+    __device__ line begin(asked_target target, int64_t row, bool leader) const {
+        const target_line t = line_of_target(targets, target, row, this->rows.cols_of(row), bad_targets, leader);
+        if (leader && t.skip) yield.write_skipped(row, t.bad);
+        return {t.skip, t.target, T(), real(0)};
+    }
+    template <class At> __device__ void own(line &l, int64_t, bool leader, At at) const {
+        if (!leader || l.skip || l.target < 0) return;
+        l.x_target = *at(l.target);
+        l.a = weights.of(l.target);
     }
     __device__ result finish(const line &l, row_state<real> s, int64_t row, bool leader) const {
-        if (leader && l.skip) yield.write_skipped(row, l.bad);
         if (leader && !l.skip) {
             const auto d = distribution<real>::of(s, this->scale);
-            yield.write(row, weighted_loss(d, l.a, l.x_target, this->scale) + z.of(d.lse), d.lse);
+            yield.write(row, weighted_loss(d, l.a, real{to_real(l.x_target)}, this->scale) + z.of(d.lse), d.lse);
         }
         return {};
     }

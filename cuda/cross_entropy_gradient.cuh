@@ -9,17 +9,16 @@ namespace smx {
 // rounding to the output's type.
 template <class R> struct plain_gradient {
     R g, share, a;
-    int64_t target;
 
-    __device__ R of(R probability, int64_t column) const {
+    __device__ R of(R probability, bool is_target) const {
         const R p = probability * share;
-        return g * (column == target ? p - a : p);
+        return g * (is_target ? p - a : p);
     }
 };
 
 template <class T> struct loss_gradient_program : reads_logits<T, true> {
     using typename reads_logits<T, true>::real;
-    static constexpr bool writes = true, two_at_once = false, also_strided = false;
+    static constexpr bool writes = true, two_at_once = true, also_strided = false;
     target_indices targets;
     class_weights<real> weights;
     z_loss<real> z;
@@ -28,37 +27,41 @@ template <class T> struct loss_gradient_program : reads_logits<T, true> {
     smx_bad_targets *bad_targets;
 
     struct line {
-        bool skip, zero, bad;
+        bool skip;
         int64_t target;
-        real x_target, a;
+        T x_target;
+        real a, upstream;
     };
     struct result {
+        bool zero;
         distribution<real> d;
         plain_gradient<real> gradient;
     };
 
-    __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, this->rows.cols_of(row), bad_targets, leader);
-        return {t.skip,
-                t.skip || upstream.none(),
-                t.bad,
-                t.target,
-                leader && !t.skip ? to_real(*this->rows.template element<T>(this->rows.in, row, t.target)) : real(0),
-                t.skip ? real(0) : weights.of(t.target)};
+    __device__ asked_target key(int64_t row) const { return targets.ask(row); }
+    __device__ line begin(asked_target target, int64_t row, bool leader) const {
+        const target_line t = line_of_target(targets, target, row, this->rows.cols_of(row), bad_targets, leader);
+        if (leader && t.skip) yield.write_skipped(row, t.bad);
+        return {t.skip, t.target, T(), real(0), real(0)};
+    }
+    template <class At> __device__ void own(line &l, int64_t row, bool leader, At at) const {
+        if (leader && !l.skip) l.x_target = *at(l.target);
+        if (!l.skip) l.a = weights.of(l.target);
+        l.upstream = upstream.ask(row);
     }
     __device__ result finish(const line &l, row_state<real> s, int64_t row, bool leader) const {
         const auto d = distribution<real>::of(s, this->scale);
-        if (leader && l.skip) yield.write_skipped(row, l.bad);
-        if (leader && !l.skip) yield.write(row, weighted_loss(d, l.a, l.x_target, this->scale) + z.of(d.lse), d.lse);
-        return {d, {upstream.of_row(row) * this->scale, l.a + z.share(d.lse), l.a, l.target}};
+        if (leader && !l.skip) yield.write(row, weighted_loss(d, l.a, real{to_real(l.x_target)}, this->scale) + z.of(d.lse), d.lse);
+        const real divisor = upstream.divisor.value();
+        return {l.skip || divisor == real(0), d, {l.upstream / divisor * this->scale, l.a + z.share(d.lse), l.a}};
     }
-    __device__ real output(const result &r, real probability, real, int64_t column) const { return r.gradient.of(probability, column); }
+    __device__ real output(const result &r, real probability, real, bool is_target) const { return r.gradient.of(probability, is_target); }
 };
 
 template <class T> struct gradient_from_lse_program {
     using element = T;
     using real = real_of<T>;
-    static constexpr bool two_numbers = false, reduces = false, writes = true;
+    static constexpr bool two_numbers = false, reduces = false, writes = true, few_shapes = false;
     row_operands rows;
     real scale;
     target_indices targets;
@@ -69,23 +72,39 @@ template <class T> struct gradient_from_lse_program {
     smx_bad_targets *bad_targets;
 
     struct line {
-        bool skip, zero;
+        bool skip;
+        int64_t target;
+        real lse, a, upstream;
+    };
+    struct result {
+        bool zero;
         real lse;
         plain_gradient<real> gradient;
     };
 
-    __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, rows.cols_of(row), bad_targets, leader);
-        const real read = lse[row], a = t.skip ? real(0) : weights.of(t.target);
-        const real given = fabs(read) < infinity<real>() ? read : not_a_number<real>(); // such a row has no distribution
-        return {t.skip, t.skip || upstream.none(), given, {upstream.of_row(row) * scale, a + z.share(given), a, t.target}};
+    __device__ asked_target key(int64_t row) const { return targets.ask(row); }
+    __device__ line begin(asked_target target, int64_t row, bool leader) const {
+        const target_line t = line_of_target(targets, target, row, rows.cols_of(row), bad_targets, leader);
+        return {t.skip, t.target, real(0), real(0), real(0)};
     }
-    template <class Part, class X, class W>
-    __device__ __forceinline__ void load(const Part &part, int64_t row, bool wanted, X &x, W &) const {
-        part.template load_first<T>(rows.in, row, wanted, real(0), x, [](real element) { return element; });
+    template <class At> __device__ void own(line &l, int64_t row, bool, At) const {
+        if (!l.skip) l.a = weights.of(l.target);
+        l.lse = lse[row];
+        l.upstream = upstream.ask(row);
     }
-    __device__ real value_of_element(const line &l, real x) const { return exponential(scale * x, l.lse, log2_e<real>); }
-    __device__ real output(const line &l, real probability, real, int64_t column) const { return l.gradient.of(probability, column); }
+    template <class Part, class X, class W> __device__ __forceinline__ void ask(const Part &part, int64_t, bool wanted, X &x, W &) const {
+        part.ask_first(rows.in, wanted, T(), x);
+    }
+    template <class Part, class X, class W> __device__ __forceinline__ void arrive(const Part &part, int64_t, X &x, W &) const {
+        part.template first_arrives<T>(rows.in, x);
+    }
+    __device__ result finish(const line &l, int64_t) const {
+        const real given = fabs(l.lse) < infinity<real>() ? l.lse : not_a_number<real>(); // such a row has no distribution
+        const real divisor = upstream.divisor.value();
+        return {l.skip || divisor == real(0), given, {l.upstream / divisor * scale, l.a + z.share(given), l.a}};
+    }
+    __device__ real value_of_element(const result &r, real x) const { return exponential(scale * x, r.lse, log2_e<real>); }
+    __device__ real output(const result &r, real probability, real, bool is_target) const { return r.gradient.of(probability, is_target); }
 };
 
 // What the two programs for index targets have in common.

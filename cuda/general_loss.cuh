@@ -42,26 +42,30 @@ template <class R> struct loss_sums {
         }
         return all;
     }
-    template <int n> __device__ void add(const R (&u)[n], const R (&a)[n], R factor) {
+    // term(j): a of element j
+    template <int n, class F> __device__ __forceinline__ void add(const R (&u)[n], F term, R factor) {
         const R before = state.max;
         state.add(u, factor);
         const R reference = reference_of(state.max);
         R added_weight = R(0), added = R(0);
 #pragma unroll
         for (int j = 0; j < n; j++) {
-            added_weight += a[j];
-            added += distance(a[j], u[j], reference);
+            const R a = term(j);
+            added_weight += a;
+            added += distance(a, u[j], reference);
         }
         distances = (weight == R(0) ? distances : distances + weight * (reference - reference_of(before))) + added;
         weight += added_weight;
     }
 };
 
-template <class T, bool gradient> struct general_loss_program {
+// terms_vary: every element has a term of its own, a second number. Else all of a row have the same, its share of smoothing; until
+// finish(), which knows the row's columns, that of the longest row.
+template <class T, bool gradient, bool terms_vary> struct general_loss_program {
     using element = T;
     using real = real_of<T>;
     using reduction = loss_sums<real>;
-    static constexpr bool two_numbers = true, reduces = true, writes = gradient, two_at_once = false, few_shapes = true,
+    static constexpr bool two_numbers = terms_vary, reduces = true, writes = gradient, two_at_once = !terms_vary, few_shapes = true,
                           also_strided = true;
 
     row_operands rows;
@@ -76,80 +80,99 @@ template <class T, bool gradient> struct general_loss_program {
     smx_bad_targets *bad_targets;
 
     struct line {
-        bool skip, zero, bad;
+        bool skip;
         int64_t target; // -1: probabilities
-        real u_target, a_target;
+        T x_target;
+        real weight;
     };
     struct result {
+        bool zero;
         distribution<real> d;
-        real g, share;
-        int64_t target;
-        real a_target;
+        real g, share, spread, a_target;
     };
     struct value {
         real p, slope;
     };
 
     __device__ real factor() const { return factor_of(cap.scale_of_logits()); }
-
-    __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, rows.cols_of(row), bad_targets, leader);
-        const bool indexed = !t.skip && t.target >= 0;
-        const bool zero = t.skip || (gradient && upstream.none());
-        return {t.skip,
-                zero,
-                t.bad,
-                t.target,
-                indexed && leader ? cap.logit(to_real(*rows.element<T>(rows.in, row, t.target))) : real(0),
-                indexed ? kept * weights.of(t.target) : real(0)};
+    __device__ real spread_over(int64_t cols) const { return smoothing / static_cast<real>(cols); }
+    // What the terms of a row are to be multiplied by.
+    __device__ real excess_of(int64_t row) const {
+        if (terms_vary || rows.offsets == nullptr) return real(1);
+        return static_cast<real>(rows.cols) / static_cast<real>(rows.cols_of(row));
     }
 
-    template <class Part, class X> __device__ __forceinline__ void load(const Part &part, int64_t row, bool wanted, X &u, X &a) const {
-        const real spread = smoothing / static_cast<real>(rows.cols_of(row));
-        part.template load_first<T>(rows.in, row, wanted, -infinity<real>(), u, [&](real x) { return cap.logit(x); });
-        if (rows.second.data != nullptr) {
-            part.fill(real(0), a);
-            part.update(rows.second, row, a, [&](real, real q) { return kept * q + spread; });
-        } else {
-            part.fill_present(spread, a);
+    __device__ asked_target key(int64_t row) const { return targets.ask(row); }
+    __device__ line begin(asked_target asked, int64_t row, bool leader) const {
+        const target_line t = line_of_target(targets, asked, row, rows.cols_of(row), bad_targets, leader);
+        if (leader && t.skip) yield.write_skipped(row, t.bad);
+        return {t.skip, t.target, T(), real(0)};
+    }
+    template <class At> __device__ void own(line &l, int64_t, bool leader, At at) const {
+        if (!l.skip && l.target >= 0) {
+            if (leader) l.x_target = *at(l.target);
+            l.weight = weights.of(l.target);
         }
-        if (weights.data != nullptr) part.update(weights_operand(), row, a, [](real t, real w) { return t * w; });
-    }
-    // The same values for every row.
-    __device__ operand weights_operand() const {
-        constexpr smxDataType_t type = sizeof(real) == sizeof(double) ? SMX_R_64F : SMX_R_32F;
-        return {const_cast<real *>(weights.data), 0, 1, 0, type, false, nullptr};
     }
 
-    template <int n> __device__ __forceinline__ void accumulate(reduction &r, const real (&u)[n], const real (&a)[n]) const {
-        r.add(u, a, factor());
+    template <class Part, class X, class W>
+    __device__ __forceinline__ void ask(const Part &part, int64_t row, bool wanted, X &u, W &a) const {
+        part.ask_first(rows.in, wanted, minus_infinity<T>(), u);
+        if constexpr (terms_vary) part.ask(rows.second, row, a);
+    }
+    template <class Part, class X, class W> __device__ __forceinline__ void arrive(const Part &part, int64_t row, X &u, W &a) const {
+        part.template first_arrives<T>(rows.in, u);
+        if (cap.cap > real(0)) part.map_present(-infinity<real>(), u, [&](real x) { return cap.logit(x); });
+        if constexpr (terms_vary) {
+            const real spread = spread_over(rows.cols_of(row));
+            if (rows.second.data != nullptr) part.arrive(rows.second, row, a);
+            if (smoothing != real(0)) part.map_present(real(0), a, [&](real q) { return kept * q + spread; });
+            if (weights.data != nullptr) part.multiply_by_column(weights.data, a);
+        }
+    }
+    // Of element k of a part.
+    template <class Part, int m> __device__ __forceinline__ real term(const Part &part, int k, const real (&a)[m]) const {
+        if constexpr (terms_vary)
+            return a[k];
+        else
+            return smoothing != real(0) && part.present(k) ? spread_over(rows.cols) : real(0);
+    }
+
+    template <class Part, int n, int m>
+    __device__ __forceinline__ void accumulate(reduction &r, const Part &part, const real (&u)[n], const real (&a)[m]) const {
+        r.add(
+            u, [&](int k) { return term(part, k, a); }, factor());
     }
     // Exponentials are kept, unless the slope of the cap will need the logits.
-    template <class Lanes, int n> __device__ __forceinline__ reduction reduce(real (&u)[n], const real (&a)[n]) const {
-        const real max = Lanes::max(max_of(u)), reference = reference_of(max);
+    template <class Lanes, int n> __device__ __forceinline__ real largest(const real (&u)[n]) const { return Lanes::max(max_of(u)); }
+    template <class Lanes, class Part, int n, int m>
+    __device__ __forceinline__ reduction reduce(const Part &part, real max, real (&u)[n], const real (&a)[m]) const {
+        const real reference = reference_of(max);
         real sum = real(0), weight = real(0), distances = real(0);
 #pragma unroll
         for (int j = 0; j < n; j++) {
-            const real e = exponential(u[j], reference, factor());
+            const real e = exponential(u[j], reference, factor()), t = term(part, j, a);
             sum += e;
-            weight += a[j];
-            distances += distance(a[j], u[j], reference);
-            if (gradient && cap.cap == real(0)) u[j] = e;
+            weight += t;
+            distances += distance(t, u[j], reference);
+            if (gradient) u[j] = selected(cap.cap == real(0), e, u[j]);
         }
         return {{max, Lanes::sum(sum)}, Lanes::sum(weight), Lanes::sum(distances)};
     }
 
     __device__ result finish(const line &l, const reduction &r, int64_t row, bool leader) const {
-        const real scale = cap.scale_of_logits();
+        const real scale = cap.scale_of_logits(), excess = excess_of(row), a_target = kept * l.weight;
         auto d = distribution<real>::of(r.state, scale);
-        const real weight = r.weight + l.a_target;
-        if (leader && l.skip) yield.write_skipped(row, l.bad);
-        if (leader && !l.skip)
-            yield.write(row, weight * d.ln_sum + scale * (r.distances + distance(l.a_target, l.u_target, d.reference)) + z.of(d.lse),
-                        d.lse);
+        const real weight = r.weight * excess + a_target;
+        if (leader && !l.skip) {
+            const real of_target = distance(a_target, cap.logit(to_real(l.x_target)), d.reference);
+            yield.write(row, weight * d.ln_sum + scale * (r.distances * excess + of_target) + z.of(d.lse), d.lse);
+        }
         if constexpr (!gradient) return {};
         if (given_lse != nullptr) d.rescale_to(given_lse[row], scale);
-        return {d, upstream.of_row(row), weight + z.share(d.lse), l.target, l.a_target};
+        const real divisor = upstream.divisor.value();
+        return {l.skip || divisor == real(0),    d,       upstream.ask(row) / divisor, weight + z.share(d.lse),
+                excess * spread_over(rows.cols), a_target};
     }
 
     __device__ value value_of_element(const result &r, real u) const {
@@ -162,17 +185,18 @@ template <class T, bool gradient> struct general_loss_program {
         if (cap.cap > real(0)) return value_of_element(r, kept);
         return {kept * scale_of_kept, cap.scale};
     }
-    __device__ real output(const result &r, const value &v, real a, int64_t column) const {
-        return r.g * v.slope * (v.p * r.share - (column == r.target ? a + r.a_target : a));
+    __device__ real output(const result &r, const value &v, real own, bool is_target) const {
+        const real a = terms_vary ? own : r.spread;
+        return r.g * v.slope * (v.p * r.share - (is_target ? a + r.a_target : a));
     }
 };
 
 // Does a call that reduces its rows take this program? The others are not compiled for row_strided.
 inline bool is_general(const smx_call &call) { return call.strided || smx_is_general_loss(&call); }
 
-template <class T, bool gradient> general_loss_program<T, gradient> general_loss_of(const smx_call &call) {
-    using R = real_of<T>;
-    general_loss_program<T, gradient> program;
+template <class P> P general_loss_of(const smx_call &call) {
+    using R = typename P::real;
+    P program;
     program.rows = operands_of(call);
     program.cap = soft_cap<R>::of(call.softcap, call.scale);
     program.targets = targets_of(call);
@@ -185,6 +209,24 @@ template <class T, bool gradient> general_loss_program<T, gradient> general_loss
     program.yield = yield_of<R>(call);
     program.bad_targets = call.handle->bad_targets;
     return program;
+}
+
+// f(tag of the program)
+template <class T, bool gradient, class F> smxStatus_t with_general_loss(const smx_call &call, F f) {
+    if (smx_terms_vary(&call)) return f(type_tag<general_loss_program<T, gradient, true>>{});
+    return f(type_tag<general_loss_program<T, gradient, false>>{});
+}
+
+template <class T, bool gradient> smxStatus_t run_general_loss(const smx_call &call) {
+    return with_general_loss<T, gradient>(
+        call, [&](auto tag) { return run_in_family(call, general_loss_of<typename decltype(tag)::type>(call)); });
+}
+
+template <class T, bool gradient> smxStatus_t run_general_losses(const alike &calls, batch_memory &memory) {
+    return with_general_loss<T, gradient>(*calls.at[0], [&](auto tag) {
+        using P = typename decltype(tag)::type;
+        return run_many_in_family<P>(calls, memory, general_loss_of<P>);
+    });
 }
 
 } // namespace smx

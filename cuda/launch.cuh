@@ -21,17 +21,20 @@ template <class Kernel> smxStatus_t allow_shared_memory(const smx_call &call, Ke
 }
 
 struct launch_size {
-    int64_t blocks; // as many as there is work for; kernels make further turns where the grid has to be smaller
+    int64_t blocks; // as many as there is work for; most kernels make further turns where the grid has to be smaller
     int threads;
     size_t shared_bytes = 0;         // dynamic ones
     int cluster = 1;                 // blocks that share their shared memory
     bool may_overlap_before = false; // may start before the kernel in front of it has ended, for which it waits itself (ptx.cuh)
+    bool one_turn = false;           // they make none
 };
+
+inline int64_t most_blocks(const launch_size &size) { return INT32_MAX / size.cluster * size.cluster; }
 
 // attributes: room for two
 inline cudaLaunchConfig_t configuration(const launch_size &size, smxHandle_t handle, cudaLaunchAttribute *attributes) {
     cudaLaunchConfig_t config = {};
-    const int64_t most = INT32_MAX / size.cluster * size.cluster;
+    const int64_t most = most_blocks(size);
     config.dynamicSmemBytes = size.shared_bytes;
     config.gridDim = dim3(static_cast<unsigned>(size.blocks < most ? size.blocks : most));
     config.blockDim = dim3(static_cast<unsigned>(size.threads));
@@ -53,6 +56,9 @@ inline cudaLaunchConfig_t configuration(const launch_size &size, smxHandle_t han
 
 template <class... Parameters, class... Arguments>
 smxStatus_t launch(const smx_call &call, void (*kernel)(Parameters...), const launch_size &size, const Arguments &...arguments) {
+    if (size.one_turn && size.blocks > most_blocks(size))
+        return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: %lld rows need %lld blocks of threads, a launch has %lld at most", call.name,
+                        static_cast<long long>(call.rows), static_cast<long long>(size.blocks), static_cast<long long>(most_blocks(size)));
     SMX_TRY(allow_shared_memory(call, kernel, size.shared_bytes));
     cudaLaunchAttribute attributes[2] = {};
     const cudaLaunchConfig_t config = configuration(size, call.handle, attributes);

@@ -46,6 +46,7 @@ __device__ __forceinline__ total sum_over_block(total t) {
 
 struct shape {
     static constexpr int threads = loss_sum::threads, cluster = 1;
+    static constexpr bool one_turn = false;
     template <class P> static constexpr int min_blocks = 0;
 
     template <class R> static int64_t blocks(const job<R> &j) {

@@ -15,18 +15,24 @@ template <class T> struct job {
     smx_bad_targets *bad_targets;
 };
 
+// Of rows of any layout.
+template <class T> __device__ const T *element(const row_operands &rows, int64_t row, int64_t column) {
+    const operand &o = rows.in;
+    return rows.inner == 1 ? o.row<const T>(row) + column * o.col_stride : o.element<const T>(row / rows.inner, column, row % rows.inner);
+}
+
 constexpr int per_block = 256;
 
 template <class T> __global__ void __launch_bounds__(per_block) kernel(const job<T> j) {
     using R = real_of<T>;
     for (int64_t row = static_cast<int64_t>(blockIdx.x) * per_block + threadIdx.x; row < j.rows.rows;
          row += static_cast<int64_t>(gridDim.x) * per_block) {
-        const target_line t = line_of_target(j.targets, row, j.rows.cols_of(row), j.bad_targets, true);
+        const target_line t = line_of_target(j.targets, j.targets.ask(row), row, j.rows.cols_of(row), j.bad_targets, true);
         if (t.skip) {
             j.yield.write_skipped(row, t.bad);
             continue;
         }
-        const R weight = j.weights.of(t.target), x = to_real(*j.rows.template element<T>(j.rows.in, row, t.target));
+        const R weight = j.weights.of(t.target), x = to_real(*element<T>(j.rows, row, t.target));
         j.yield.write(row, weight == R(0) ? R(0) : -weight * x, R(0));
     }
 }
@@ -37,7 +43,7 @@ template <class T> __global__ void __launch_bounds__(per_block) kernel(const job
 template <class T> struct nll_gradient_program {
     using element = T;
     using real = real_of<T>;
-    static constexpr bool two_numbers = false, reduces = false, writes = true;
+    static constexpr bool two_numbers = false, reduces = false, writes = true, few_shapes = false;
     row_operands rows;
     target_indices targets;
     class_weights<real> weights;
@@ -45,21 +51,32 @@ template <class T> struct nll_gradient_program {
     smx_bad_targets *bad_targets;
 
     struct line {
-        bool skip, zero;
+        bool skip;
         int64_t target;
+        real weight, upstream;
+    };
+    struct result {
+        bool zero;
         real gradient;
     };
 
-    __device__ line begin(int64_t row, bool leader) const {
-        const target_line t = line_of_target(targets, row, rows.cols_of(row), bad_targets, leader);
-        const bool zero = t.skip || upstream.none();
-        return {t.skip, zero, t.target, zero ? real(0) : -weights.of(t.target) * upstream.of_row(row)};
+    __device__ asked_target key(int64_t row) const { return targets.ask(row); }
+    __device__ line begin(asked_target target, int64_t row, bool leader) const {
+        const target_line t = line_of_target(targets, target, row, rows.cols_of(row), bad_targets, leader);
+        return {t.skip, t.target, real(0), real(0)};
     }
-    template <class Part, class X, class W> __device__ __forceinline__ void load(const Part &part, int64_t, bool, X &x, W &) const {
-        part.fill(real(0), x);
+    template <class At> __device__ void own(line &l, int64_t row, bool, At) const {
+        if (!l.skip) l.weight = weights.of(l.target);
+        l.upstream = upstream.ask(row);
     }
-    __device__ real value_of_element(const line &, real x) const { return x; }
-    __device__ real output(const line &l, real, real, int64_t column) const { return column == l.target ? l.gradient : real(0); }
+    template <class Part, class X, class W> __device__ __forceinline__ void ask(const Part &, int64_t, bool, X &, W &) const {}
+    template <class Part, class X, class W> __device__ __forceinline__ void arrive(const Part &, int64_t, X &, W &) const {}
+    __device__ result finish(const line &l, int64_t) const {
+        const real divisor = upstream.divisor.value();
+        return {l.skip || divisor == real(0), -l.weight * (l.upstream / divisor)};
+    }
+    __device__ real value_of_element(const result &, real) const { return real(0); }
+    __device__ real output(const result &r, real, real, bool is_target) const { return is_target ? r.gradient : real(0); }
 };
 
 } // namespace smx

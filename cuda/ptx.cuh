@@ -47,6 +47,17 @@ __device__ __forceinline__ void store_16_bytes(void *to, uint4 v, store_policy p
 #endif
 }
 
+// The same as two numbers of 8 bytes. Made of words, ptxas was seen to move them to other registers, for which it waits.
+__device__ __forceinline__ ulonglong2 load_twice_8_bytes(const void *from) {
+#ifdef SIMT_HOST
+    return __ldcs(static_cast<const ulonglong2 *>(from));
+#else
+    ulonglong2 v;
+    asm volatile("ld.global.L1::no_allocate.L2::128B.v2.u64 {%0, %1}, [%2];" : "=l"(v.x), "=l"(v.y) : "l"(from));
+    return v;
+#endif
+}
+
 __device__ __forceinline__ uint2 load_8_bytes(const void *from) {
 #ifdef SIMT_HOST
     return __ldcs(static_cast<const uint2 *>(from));
@@ -64,6 +75,36 @@ __device__ __forceinline__ void store_8_bytes(void *to, uint2 v, store_policy po
     asm volatile("st.global.L2::cache_hint.v2.u32 [%0], {%1, %2}, %3;" ::"l"(to), "r"(v.x), "r"(v.y), "l"(policy.encoded) : "memory");
 #else
     asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(to), "r"(v.x), "r"(v.y) : "memory");
+#endif
+}
+
+// What a pointer leads to that comes from shared memory (row_kernel_of_many) is else taken for any kind of memory.
+__device__ __forceinline__ void assume_global(const void *pointer) {
+#ifdef __CUDA_ARCH__
+    __builtin_assume(__isGlobal(pointer));
+#else
+    static_cast<void>(pointer);
+#endif
+}
+
+// condition ? a : b, there and then: of many such selections the compiler was seen to make one branch behind them all, before which every
+// a and every b takes a register.
+__device__ __forceinline__ float selected(bool condition, float a, float b) {
+#ifdef SIMT_HOST
+    return condition ? a : b;
+#else
+    float chosen;
+    asm("{.reg .pred p; setp.ne.u32 p, %3, 0; selp.f32 %0, %1, %2, p;}" : "=f"(chosen) : "f"(a), "f"(b), "r"(unsigned{condition}));
+    return chosen;
+#endif
+}
+__device__ __forceinline__ double selected(bool condition, double a, double b) {
+#ifdef SIMT_HOST
+    return condition ? a : b;
+#else
+    double chosen;
+    asm("{.reg .pred p; setp.ne.u32 p, %3, 0; selp.f64 %0, %1, %2, p;}" : "=d"(chosen) : "d"(a), "d"(b), "r"(unsigned{condition}));
+    return chosen;
 #endif
 }
 
@@ -130,12 +171,19 @@ __device__ __forceinline__ unsigned cluster_rank() {
 }
 
 // The barrier of all threads of a cluster, in two halves; all lanes of a warp come together (PTX ISA, barrier.cluster). What was written
-// before arriving is seen by whoever has waited.
+// before arriving is seen by whoever has waited; who arrives only to say that it is there does not wait until its writes are.
 __device__ __forceinline__ void arrive_in_cluster() {
 #ifdef SIMT_HOST
     simt::cluster_arrive();
 #elif SMX_HAS_CLUSTERS
     asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ void be_there_in_cluster() {
+#ifdef SIMT_HOST
+    simt::cluster_arrive();
+#elif SMX_HAS_CLUSTERS
+    asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
 #endif
 }
 

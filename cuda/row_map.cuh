@@ -16,6 +16,7 @@ template <class T, int per_row, int per_thread> __host__ __device__ int64_t chun
 
 template <int per_row, int per_block, int per_thread> struct shape {
     static constexpr int threads = per_block, cluster = 1, groups = per_block / per_row;
+    static constexpr bool one_turn = false;
 
     // Left the choice, the compiler was seen to spill.
     template <class P> static constexpr int min_blocks = per_thread <= 16 && sizeof(typename P::real) == 4 ? 4 : 2;
@@ -36,14 +37,19 @@ template <int per_row, int per_block, int per_thread> struct shape {
         const int64_t chunks = chunks_of_row<T, per_row, per_thread>(rows.cols), items = rows.rows * chunks;
         for (int64_t item = block * groups + threadIdx.x / per_row; item < items; item += blocks * groups) {
             const int64_t row = item / chunks, first = item % chunks * chunk_vectors<T, per_row, per_thread>;
-            const auto line = program.begin(row, thread == 0 && first == 0);
+            const bool leader = thread == 0 && first == 0;
+            auto line = program.begin(program.key(row), row, leader);
             part mine{{rows.in.template row<T>(row), rows.cols_of(row)}, first, thread};
             if (first != 0) mine.cut.edges = 0; // the first chunk's threads have them
             R x[part::size], none[1];
-            program.load(mine, row, !line.skip, x, none);
-            mine.for_each([&](int k, int64_t column) {
-                x[k] = line.zero ? R(0) : program.output(line, program.value_of_element(line, x[k]), R(0), column);
-            });
+            program.ask(mine, row, !line.skip, x, none);
+            program.own(line, row, leader, rows.in_row<T>(row));
+            const auto result = program.finish(line, row);
+            program.arrive(mine, row, x, none);
+            const int target = mine.place_of(line.target);
+#pragma unroll
+            for (int k = 0; k < part::size; k++) x[k] = program.output(result, program.value_of_element(result, x[k]), R(0), k == target);
+            if (result.zero) mine.fill(R(0), x);
             mine.store(rows.out, row, x);
         }
     }

@@ -7,20 +7,26 @@
 //   two_numbers             does it keep a second number for every element: a second operand, or something made from one
 //   reduces, writes         is there something to reduce; is there something to write for every element
 //   two_at_once             may the lanes of row_registers hold two short rows at a time: do their lines leave registers for it
-//   few_shapes              is it compiled for few of the shapes of row_registers only
+//   few_shapes              is it so large that it is compiled for few of the shapes of row_registers only
 //   also_strided            is it compiled for row_strided
-//   begin(row, leader)      -> line: what the row has of its own (target, upstream gradient). Every thread of the row calls it, one
-//                           of them as leader. line.skip: the elements are not to be looked at; line.zero: zeros are to be written.
-//   load(part, row, wanted, x, w)     reads the elements of a part of the row to x, and to w what else there is; what is beyond the
-//                           end of the row, or not wanted, is replaced by what changes no reduction
+//   key(row)                -> what tells whether the row is to be looked at: its target. Asked for, not waited for.
+//   begin(key, row, leader) -> line: waits for the key. Every thread of the row calls it, one of them as leader. line.skip: the
+//                           elements are not to be looked at; line.target: the one that output() treats as such, -1 if none
+//   own(line, row, leader, at)        asks for what else the row has of its own (target's logit, upstream gradient), as it is in memory,
+//                           and keeps it in the line; waits for nothing. at(column): where an element of the first operand is
+//   ask(part, row, wanted, x, w)      asks for the elements of a part of the row, and for what else there is; waits for nothing
+//   arrive(part, row, x, w)           waits: elements in x, what else there is in w; what is beyond the end of the row, or not
+//                           wanted, is replaced by what changes no reduction
 //   reduction, factor()     row_state, row_sum or loss_sums, and what its merge needs to know
-//   accumulate(r, x, w)     adds elements to a reduction
-//   reduce<lanes>(x, w)     the reduction of all that a group of lanes holds; may leave something dear to compute in x
-//   finish(line, r, row, leader) -> result: the reduction is that of the row; the leader writes what the row yields as a whole
+//   accumulate(r, part, x, w)         adds elements to a reduction
+//   largest<lanes>(x)       what reduce() has to know first of all that a group of lanes holds: the max, if it uses that
+//   reduce<lanes>(part, largest, x, w)      the reduction of all that they hold; may leave something dear to compute in x
+//   finish(line, r, row, leader) -> result: the reduction is that of the row; the leader writes what the row yields as a whole. Of
+//                           programs that reduce nothing: finish(line, row). result.zero: zeros are to be written.
 //   value_of_element(result, x)       what output() works on, from an element
 //   scale_of_kept(result, r),         the same, from what reduce() left in x while it had found r
 //   value_of_kept(result, x, scale)
-//   output(result, value, w, column)  -> the element to write
+//   output(result, value, w, is_target)     -> the element to write
 #pragma once
 #include "row_io.cuh"
 #include "row_reduce.cuh"
@@ -34,6 +40,8 @@ __device__ __forceinline__ int64_t cols_of_row(int64_t cols, const int64_t *offs
     return own >= 0 && own <= cols ? own : 0;
 }
 
+struct no_key {};
+
 struct row_operands {
     operand in, second, out;
     int64_t rows, cols, inner;
@@ -43,9 +51,9 @@ struct row_operands {
     __device__ int64_t cols_of(int64_t row) const { return cols_of_row(cols, offsets, row); }
     __device__ int64_t slices_of(int64_t row) const { return cols_of(row) <= slice ? 1 : (cols_of(row) + slice - 1) / slice; }
 
-    // Any element of any row, for single reads.
-    template <class S> __device__ S *element(const operand &o, int64_t row, int64_t column) const {
-        return inner == 1 ? o.row<S>(row) + column * o.col_stride : o.element<S>(row / inner, column, row % inner);
+    // at() of own() for rows whose elements are adjacent.
+    template <class T> __device__ auto in_row(int64_t row) const {
+        return [this, row](int64_t column) { return in.row<const T>(row) + column; };
     }
 };
 
@@ -62,16 +70,21 @@ template <class T, bool works_on_probabilities> struct reads_logits {
 
     __device__ real factor() const { return factor_of(scale); }
 
-    template <class Part, class X, class W>
-    __device__ __forceinline__ void load(const Part &part, int64_t row, bool wanted, X &x, W &) const {
-        part.template load_first<T>(rows.in, row, wanted, -infinity<real>(), x, [](real element) { return element; });
+    template <class Part, class X, class W> __device__ __forceinline__ void ask(const Part &part, int64_t, bool wanted, X &x, W &) const {
+        part.ask_first(rows.in, wanted, minus_infinity<T>(), x);
     }
-    template <int n, int m> __device__ __forceinline__ void accumulate(reduction &r, const real (&x)[n], const real (&)[m]) const {
+    template <class Part, class X, class W> __device__ __forceinline__ void arrive(const Part &part, int64_t, X &x, W &) const {
+        part.template first_arrives<T>(rows.in, x);
+    }
+    template <class Part, int n, int m>
+    __device__ __forceinline__ void accumulate(reduction &r, const Part &, const real (&x)[n], const real (&)[m]) const {
         r.add(x, factor());
     }
 
-    template <class Lanes, int n, int m> __device__ __forceinline__ reduction reduce(real (&x)[n], const real (&)[m]) const {
-        const real max = Lanes::max(max_of(x)), reference = reference_of(max);
+    template <class Lanes, int n> __device__ __forceinline__ real largest(const real (&x)[n]) const { return Lanes::max(max_of(x)); }
+    template <class Lanes, class Part, int n, int m>
+    __device__ __forceinline__ reduction reduce(const Part &, real max, real (&x)[n], const real (&)[m]) const {
+        const real reference = reference_of(max);
         real part[2] = {real(0), real(0)};
 #pragma unroll
         for (int j = 0; j < n; j++) {
@@ -107,36 +120,48 @@ template <class T, class Program> struct reads_gradient {
     using reduction = row_sum<real>;
     static constexpr bool two_numbers = true, reduces = true, writes = true, two_at_once = false, few_shapes = false, also_strided = true;
     struct line {
-        static constexpr bool skip = false, zero = false;
+        static constexpr bool skip = false;
+        static constexpr int64_t target = -1;
+    };
+    struct result : reduction {
+        static constexpr bool zero = false;
     };
 
     row_operands rows;
     real scale;
 
     __device__ real factor() const { return real(1); }
-    __device__ line begin(int64_t, bool) const { return {}; }
+    __device__ no_key key(int64_t) const { return {}; }
+    __device__ line begin(no_key, int64_t, bool) const { return {}; }
+    template <class At> __device__ void own(line &, int64_t, bool, At) const {}
 
-    template <class Part, class X> __device__ __forceinline__ void load(const Part &part, int64_t row, bool wanted, X &y, X &dy) const {
-        part.template load_first<T>(rows.in, row, wanted, real(0), y, [](real element) { return element; });
-        part.fill(real(0), dy);
-        part.update(rows.second, row, dy, [](real, real element) { return element; });
+    template <class Part, class X> __device__ __forceinline__ void ask(const Part &part, int64_t row, bool wanted, X &y, X &dy) const {
+        part.ask_first(rows.in, wanted, T(), y);
+        part.ask(rows.second, row, dy);
     }
-    template <int n> __device__ __forceinline__ void accumulate(reduction &r, const real (&y)[n], const real (&dy)[n]) const {
+    template <class Part, class X> __device__ __forceinline__ void arrive(const Part &part, int64_t row, X &y, X &dy) const {
+        part.template first_arrives<T>(rows.in, y);
+        part.arrive(rows.second, row, dy);
+    }
+    template <class Part, int n>
+    __device__ __forceinline__ void accumulate(reduction &r, const Part &, const real (&y)[n], const real (&dy)[n]) const {
         real part[2] = {real(0), real(0)};
 #pragma unroll
         for (int j = 0; j < n; j++) part[j % 2] += Program::term(y[j], dy[j]);
         r.sum += part[0] + part[1];
     }
-    template <class Lanes, int n> __device__ __forceinline__ reduction reduce(const real (&y)[n], const real (&dy)[n]) const {
+    template <class Lanes, int n> __device__ __forceinline__ real largest(const real (&)[n]) const { return real(0); }
+    template <class Lanes, class Part, int n>
+    __device__ __forceinline__ reduction reduce(const Part &part, real, const real (&y)[n], const real (&dy)[n]) const {
         reduction r = reduction::empty();
-        accumulate(r, y, dy);
+        accumulate(r, part, y, dy);
         return r.template merged<Lanes>(factor());
     }
 
-    __device__ reduction finish(line, reduction r, int64_t, bool) const { return r; }
-    __device__ real value_of_element(const reduction &, real x) const { return x; }
-    __device__ real scale_of_kept(const reduction &, const reduction &) const { return real(1); }
-    __device__ real value_of_kept(const reduction &, real x, real) const { return x; }
+    __device__ result finish(line, reduction r, int64_t, bool) const { return {r}; }
+    __device__ real value_of_element(const result &, real x) const { return x; }
+    __device__ real scale_of_kept(const result &, const reduction &) const { return real(1); }
+    __device__ real value_of_kept(const result &, real x, real) const { return x; }
 };
 
 } // namespace smx

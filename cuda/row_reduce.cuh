@@ -35,15 +35,14 @@ template <int width, int apart = 1> struct lanes {
     }
 };
 
-// One slot per warp, twice: consecutive rows of a block alternate, so that one barrier per row is enough. (A warp that writes for
-// row n + 2 has passed the barrier of row n + 1, and with it every reader of row n.) Aligned, so that a compiler may move one as a whole.
-template <class Reduction, int warps> struct alignas(16) row_slots { Reduction slot[2][warps]; };
+// One slot per warp. Aligned, so that a compiler may move one as a whole.
+template <class Reduction, int warps> struct alignas(16) row_slots { Reduction slot[warps]; };
 
-// Merges what the warps of a block hold of row number `turn`; within each warp all lanes hold the same.
+// Merges what the warps of a block hold of a row; within each warp all lanes hold the same.
 template <class Reduction, int warps, class R>
-__device__ __forceinline__ Reduction merge_warps(Reduction mine, row_slots<Reduction, warps> &shared, unsigned turn, R factor) {
+__device__ __forceinline__ Reduction merge_warps(Reduction mine, row_slots<Reduction, warps> &shared, R factor) {
     static_assert(warps >= 2 && warps <= 32, "one lane per warp");
-    Reduction *slot = shared.slot[turn % 2];
+    Reduction *slot = shared.slot;
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     if (lane == 0) slot[warp] = mine;
     __syncthreads();
@@ -51,11 +50,11 @@ __device__ __forceinline__ Reduction merge_warps(Reduction mine, row_slots<Reduc
 }
 
 // The same for the warps of all blocks of a cluster. Every warp leaves what it holds in every block, so one barrier of the cluster is
-// enough; before the first row there must have been one, since a block that has not begun has no shared memory yet.
+// enough; before there must have been one, since a block that has not begun has no shared memory yet.
 template <int blocks, class Reduction, int all_warps, class R>
-__device__ __forceinline__ Reduction merge_cluster(Reduction mine, row_slots<Reduction, all_warps> &shared, unsigned turn, R factor) {
+__device__ __forceinline__ Reduction merge_cluster(Reduction mine, row_slots<Reduction, all_warps> &shared, R factor) {
     static_assert(blocks <= 32 && all_warps % 32 == 0, "a lane for every block; every lane finds as many warps");
-    Reduction *slot = shared.slot[turn % 2];
+    Reduction *slot = shared.slot;
     const unsigned lane = threadIdx.x % 32, warp = cluster_rank() * (all_warps / blocks) + threadIdx.x / 32;
     if (lane < blocks) *shared_of_block(slot + warp, lane) = mine;
     arrive_in_cluster();

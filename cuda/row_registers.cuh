@@ -15,6 +15,7 @@ constexpr bool is_of_few(int per_row, int per_thread) {
 
 template <int per_row, int per_block, int per_thread> struct shape {
     static_assert(per_row <= 32 || per_row % per_block == 0, "a row has some lanes of a warp or whole blocks");
+    static constexpr bool one_turn = true;
     static constexpr int threads = per_block, elements = per_thread, cluster = per_row > per_block ? per_row / per_block : 1,
                          rows_per_block = per_row > per_block ? 1 : per_block / per_row;
 
@@ -23,8 +24,8 @@ template <int per_row, int per_block, int per_thread> struct shape {
     }
 
     template <class P>
-    static constexpr bool compiled = SMX_ROW_FITS_REGISTERS(per_thread, static_cast<int>(sizeof(typename P::real)),
-                                                            P::two_numbers ? 2 : 1) &&
+    static constexpr bool compiled = SMX_ROW_FITS_REGISTERS(per_thread, static_cast<int>(sizeof(typename P::real)), P::two_numbers ? 2 : 1,
+                                                            P::few_shapes) &&
                                      (!P::few_shapes || is_of_few(per_row, per_thread)) &&
                                      (cluster == 1 || (P::writes && sizeof(typename P::real) == 4));
 
@@ -33,24 +34,30 @@ template <int per_row, int per_block, int per_thread> struct shape {
                                                     : 1;
 
     // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice; where that was seen to spill,
-    // 128 registers a thread are allowed, and all of them for fp64. Of two rows in flight it was seen to put off the loads of one until
-    // the other is reduced, to save registers; with 64 it does not, but for log-softmax of up to eight lanes per row.
+    // 128 registers a thread are allowed, and all of them for long rows of fp64. Short rows of 16-bit types get 64.
+    template <class P> static constexpr bool is_short = sizeof(typename P::element) == 2 && per_thread == 8;
     template <class P>
-    static constexpr int min_blocks = sizeof(typename P::real) == 8                       ? 1
-                                      : in_flight<P> == 2                                 ? 4
-                                      : per_thread == 32 || P::two_numbers || cluster > 1 ? 512 / per_block
-                                                                                          : 0;
+    static constexpr int min_blocks = sizeof(typename P::real) == 8                         ? (P::few_shapes || per_thread <= 16 ? 2 : 1)
+                                      : is_short<P>                                         ? 4
+                                      : (per_thread >= 32 || P::two_numbers || cluster > 1) ? 512 / per_block
+                                                                                            : 0;
 
     template <class P> static int64_t blocks(const P &program) {
         constexpr int64_t rows_of_turn = rows_per_block * in_flight<P>;
         return (program.rows.rows + rows_of_turn - 1) / rows_of_turn * cluster;
     }
 
-    template <class P> __device__ static void run(const P &program, int64_t block, int64_t blocks) {
-        if constexpr (cluster == 1 || SMX_HAS_CLUSTERS) run_rows(program, block / cluster, blocks / cluster);
+    template <class P> __device__ static void run(const P &program, int64_t block, int64_t) {
+        if constexpr (cluster == 1 || SMX_HAS_CLUSTERS) run_rows(program, block / cluster);
     }
 
   private:
+    // Few threads would each have about as many edges as elements of vectors.
+    template <class P>
+    static constexpr int edges_of = per_row <= (P::few_shapes && per_thread == 8 ? 32 : 8)
+                                        ? edges_in_vectors
+                                        : edges_per_thread<vector_elements<typename P::element>, per_row>;
+
     // What a thread has of a row.
     template <class P> struct held_row {
         using T = typename P::element;
@@ -60,73 +67,85 @@ template <int per_row, int per_block, int per_thread> struct shape {
 
         int64_t row;
         bool leader;
-        decltype(std::declval<P>().begin(0, false)) line;
-        row_part<V, int, per_thread / V, edges_per_thread<V, per_row, per_row * per_thread>, per_row> part;
+        int target; // its place
+        decltype(std::declval<P>().key(0)) key;
+        decltype(std::declval<P>().begin({}, 0, false)) line;
+        row_part<V, int, per_thread / V, edges_of<P>, per_row> part;
         R x[decltype(part)::size], w[P::two_numbers ? decltype(part)::size : 1];
 
         // own: may be beyond the last row; such a thread has no elements and writes nothing
-        __device__ void begin(const P &program, int64_t own, int thread) {
+        __device__ void take(const P &program, int64_t own, int thread) {
             const bool present = own < program.rows.rows;
             row = present ? own : program.rows.rows - 1;
             leader = present && thread == 0;
             part = {{program.rows.in.template row<T>(row), present ? program.rows.cols_of(row) : 0}, 0, thread};
-            line = program.begin(row, leader);
+            key = program.key(row);
         }
-        __device__ void load(const P &program) { program.load(part, row, !line.skip, x, w); }
+        __device__ void begin(const P &program) { line = program.begin(key, row, leader); }
+        __device__ void ask(const P &program) {
+            program.ask(part, row, !line.skip, x, w);
+            program.own(line, row, leader, program.rows.template in_row<T>(row));
+            target = part.place_of(line.target);
+        }
+        __device__ void arrive(const P &program) { program.arrive(part, row, x, w); }
 
         __device__ void finish(const P &program, const reduction &of_lanes, const reduction &of_row) {
             const auto result = program.finish(line, of_row, row, leader);
             if constexpr (P::writes) {
                 const R kept = program.scale_of_kept(result, of_lanes);
-                part.for_each([&](int k, int column) {
-                    const R out = program.output(result, program.value_of_kept(result, x[k], kept), w[P::two_numbers ? k : 0], column);
-                    x[k] = line.zero ? R(0) : out;
-                });
+#pragma unroll
+                for (int k = 0; k < decltype(part)::size; k++)
+                    x[k] = program.output(result, program.value_of_kept(result, x[k], kept), w[P::two_numbers ? k : 0], k == target);
+                if (result.zero) part.fill(R(0), x);
                 part.store(program.rows.out, row, x);
             }
         }
     };
 
-    // A team of threads, a block or the blocks of a cluster, holds as many rows at a time as are in flight for each group of lanes.
-    template <class P> __device__ static void run_rows(const P &program, int64_t team, int64_t teams) {
+    // A team of threads, a block or the blocks of a cluster, holds as many rows as are in flight for each group of lanes, once: a loop over
+    // more of them would take registers from every kernel, for calls that no memory has room for.
+    template <class P> __device__ static void run_rows(const P &program, int64_t team) {
         using reduction = typename P::reduction;
         using lanes_of_row = lanes<(per_row < 32 ? per_row : 32)>;
         constexpr int warps = per_row / 32, N = in_flight<P>;
 
         int thread = static_cast<int>(threadIdx.x) % per_row;
         if constexpr (cluster > 1) {
-            arrive_in_cluster(); // and waits before it first writes to other blocks
+            be_there_in_cluster(); // and waits before it writes to other blocks
             thread += static_cast<int>(cluster_rank()) * per_block;
         }
-        const int64_t rows = program.rows.rows, step = N * rows_per_block;
-        unsigned turn = 0;
-        // All threads of a block make the same number of turns, with or without a row of their own.
-        for (int64_t first = team * step; first < rows; first += teams * step, turn++) {
-            const int64_t own = first + static_cast<int>(threadIdx.x) / per_row;
-            held_row<P> held[N] = {};
-            reduction of_lanes[N];
+        // With or without a row of their own, all threads of a block go along.
+        const int64_t own = team * (N * rows_per_block) + static_cast<int>(threadIdx.x) / per_row;
+        held_row<P> held[N] = {};
+        typename P::real largest[N];
+        reduction of_lanes[N];
 #pragma unroll
-            for (int n = 0; n < N; n++) held[n].begin(program, own + n * rows_per_block, thread);
+        for (int n = 0; n < N; n++) held[n].take(program, own + n * rows_per_block, thread);
 #pragma unroll
-            for (int n = 0; n < N; n++) held[n].load(program);
-            __syncwarp(); // the leader has read the target's logit before another lane may overwrite it in place
+        for (int n = 0; n < N; n++) held[n].begin(program);
 #pragma unroll
-            for (int n = 0; n < N; n++) of_lanes[n] = program.template reduce<lanes_of_row>(held[n].x, held[n].w);
+        for (int n = 0; n < N; n++) held[n].ask(program);
+        all_is_asked_for<(warps > 1)>(); // also the target's logit, before another thread may overwrite it in place
+#pragma unroll
+        for (int n = 0; n < N; n++) held[n].arrive(program);
+#pragma unroll
+        for (int n = 0; n < N; n++) largest[n] = program.template largest<lanes_of_row>(held[n].x);
+#pragma unroll
+        for (int n = 0; n < N; n++) of_lanes[n] = program.template reduce<lanes_of_row>(held[n].part, largest[n], held[n].x, held[n].w);
 
-            if constexpr (warps > 1) {
-                static_assert(N == 1, "a slot per warp");
-                using slots_type = row_slots<reduction, warps>;
-                SHARED_VAR(slots_type, slots);
-                if constexpr (cluster > 1) {
-                    if (turn == 0) wait_for_cluster();
-                    held[0].finish(program, of_lanes[0], merge_cluster<cluster>(of_lanes[0], slots, turn, program.factor()));
-                } else {
-                    held[0].finish(program, of_lanes[0], merge_warps(of_lanes[0], slots, turn, program.factor()));
-                }
+        if constexpr (warps > 1) {
+            static_assert(N == 1, "a slot per warp");
+            using slots_type = row_slots<reduction, warps>;
+            SHARED_VAR(slots_type, slots);
+            if constexpr (cluster > 1) {
+                wait_for_cluster();
+                held[0].finish(program, of_lanes[0], merge_cluster<cluster>(of_lanes[0], slots, program.factor()));
             } else {
-#pragma unroll
-                for (int n = 0; n < N; n++) held[n].finish(program, of_lanes[n], of_lanes[n]);
+                held[0].finish(program, of_lanes[0], merge_warps(of_lanes[0], slots, program.factor()));
             }
+        } else {
+#pragma unroll
+            for (int n = 0; n < N; n++) held[n].finish(program, of_lanes[n], of_lanes[n]);
         }
     }
 };
@@ -167,12 +186,12 @@ template <class P, class F> smxStatus_t with_shape(const smx_call &call, F f) {
     return found ? status : no_such_kernel(call);
 }
 
-// ---- warp shapes of a batch: every problem with the shape of its single call, because that decides its last bits ----
+// ---- unlike warp shapes of a batch: every problem with the shape of its single call, because that decides its last bits ----
 
 template <class P> struct shaped {
     using element = typename P::element;
     using real = typename P::real;
-    static constexpr bool two_numbers = P::two_numbers, two_at_once = P::two_at_once;
+    static constexpr bool two_numbers = P::two_numbers, two_at_once = P::two_at_once, few_shapes = P::few_shapes;
     P program;
     int threads_per_row, elements_per_thread;
 };
@@ -181,11 +200,11 @@ template <class P> shaped<P> shaped_of(const smx_call &call, const P &program) {
     return {program, call.plan.row->threads_per_row, call.plan.row->elements_per_thread};
 }
 
-// most: elements per thread. All blocks get the registers that the widest of these shapes needs.
-template <int most> struct any_warp_shape {
+// All blocks get the registers that the widest of these shapes needs.
+struct any_warp_shape {
     static constexpr int threads = 256, cluster = 1;
-    template <class P>
-    static constexpr int min_blocks = most == 8 && sizeof(typename P::real) == 8 ? 2 : shape<32, threads, most>::template min_blocks<P>;
+    static constexpr bool one_turn = true;
+    template <class P> static constexpr int min_blocks = 2;
 
     template <class P> static int64_t blocks(const shaped<P> &problem) {
         const int64_t rows_per_block = threads / problem.threads_per_row;
@@ -203,7 +222,7 @@ template <int most> struct any_warp_shape {
     }
 
     template <class S, class P> __device__ static void run_if(const shaped<P> &problem, int64_t block, int64_t blocks) {
-        if constexpr (S::template compiled<P> && S::elements <= most)
+        if constexpr (S::template compiled<P>)
             if (S::is(problem.threads_per_row, problem.elements_per_thread)) S::run(problem.program, block, blocks);
     }
 };

@@ -16,8 +16,9 @@ template <class R> __device__ __forceinline__ R not_a_number() { return static_c
 template <class R> constexpr R largest = static_cast<R>(sizeof(R) == sizeof(float) ? 3.402823466e+38 : 1.7976931348623157e+308);
 template <class R> constexpr R log2_e = static_cast<R>(1.4426950408889634074);
 
-__device__ __forceinline__ float larger(float a, float b) { return fmaxf(a, b); } // of a NaN and a number: the number
-__device__ __forceinline__ double larger(double a, double b) { return fmax(a, b); }
+// Of a number a and a NaN b: a. (fmax() of fp64 takes three times the instructions.)
+__device__ __forceinline__ float larger(float a, float b) { return fmaxf(a, b); }
+__device__ __forceinline__ double larger(double a, double b) { return b > a ? b : a; }
 
 template <class R> __device__ __forceinline__ R reference_of(R max) { return fabs(max) < infinity<R>() ? max : R(0); }
 

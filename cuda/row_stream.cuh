@@ -14,7 +14,7 @@ namespace smx::row_stream {
 // has read it, because the second kernel may overwrite the row.
 template <class P> struct left_over {
     using reduction = typename P::reduction;
-    using line = decltype(std::declval<P>().begin(0, false));
+    using line = decltype(std::declval<P>().begin({}, 0, false));
     static_assert(sizeof(reduction) <= SMX_SLICE_BYTES && sizeof(line) <= SMX_LINE_BYTES, "plan.c counts on it");
 
     char *memory; // of the handle
@@ -25,6 +25,12 @@ template <class P> struct left_over {
     }
     __device__ line &of_row(int64_t row) const { return *reinterpret_cast<line *>(memory + row * SMX_LINE_BYTES); }
 };
+
+template <class P> __device__ __forceinline__ auto line_of(const P &program, int64_t row, bool leader) {
+    auto line = program.begin(program.key(row), row, leader);
+    program.own(line, row, leader, program.rows.template in_row<typename P::element>(row));
+    return line;
+}
 
 constexpr int slices_at_once = 32; // a lane merges what the warps have of one
 
@@ -43,10 +49,11 @@ template <class Reduction, class R, class F> __device__ __forceinline__ Reductio
 // elements: what a thread has in flight, counted in words of 4 bytes.
 template <int per_block, int elements> struct shape {
     static constexpr int threads = per_block, cluster = 1, warps = per_block / 32;
+    static constexpr bool one_turn = false;
 
     // Blocks per multiprocessor that the compiler has to leave registers for: three of 256 threads keep 48 KB of loads in flight.
     // Programs that also write have half of their traffic in stores and need more registers, as do those of two numbers per element.
-    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : P::writes || P::two_numbers ? 2 : 3;
+    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 ? 1 : P::writes || P::few_shapes ? 2 : 3;
 
     template <class P> static int64_t blocks(const P &program) { return program.rows.rows; }
 
@@ -61,7 +68,7 @@ template <int per_block, int elements> struct shape {
         const bool leader = thread == 0;
         unsigned turn = 0;
         for (int64_t row = block; row < program.rows.rows; row += blocks) {
-            const auto line = program.begin(row, leader);
+            const auto line = line_of(program, row, leader);
             const auto cut = cut_of(program, row);
             const int64_t slices = program.rows.slices_of(row);
             reduction total = reduction::empty();
@@ -92,7 +99,7 @@ template <int per_block, int elements> struct shape {
         const int thread = static_cast<int>(threadIdx.x);
         const int64_t row = blockIdx.x / left.slices, slice = blockIdx.x % left.slices;
         const bool leader = thread == 0 && slice == 0;
-        const auto line = program.begin(row, leader);
+        const auto line = line_of(program, row, leader);
         const reduction mine = reduce_slice(program, line, cut_of(program, row), row, slice);
         if (thread % 32 == 0) shared.of_warp[thread / 32] = mine;
         __syncthreads();
@@ -113,7 +120,7 @@ template <int per_block, int elements> struct shape {
 
     template <class P> __device__ static void write_one_slice(const P &program, const left_over<P> &left) {
         const int64_t row = blockIdx.x / left.slices, slice = blockIdx.x % left.slices;
-        auto line = program.begin(row, false);
+        auto line = line_of(program, row, false);
         const auto result = finish_row(program, left, row, threadIdx.x == 0 && slice == 0, line);
         write_slice(program, line, result, cut_of(program, row), row, slice);
     }
@@ -155,8 +162,10 @@ template <int per_block, int elements> struct shape {
             for_each_piece(program, cut, slice, [&](const auto &part) {
                 constexpr int n = std::remove_reference_t<decltype(part)>::size;
                 R x[n], w[P::two_numbers ? n : 1] = {};
-                program.load(part, row, true, x, w);
-                program.accumulate(mine, x, w);
+                program.ask(part, row, true, x, w);
+                all_is_asked_for();
+                program.arrive(part, row, x, w);
+                program.accumulate(mine, part, x, w);
             });
         }
         return mine.template merged<lanes<32>>(program.factor());
@@ -169,11 +178,14 @@ template <int per_block, int elements> struct shape {
         for_each_piece(program, cut, slice, [&](const auto &part) {
             constexpr int n = std::remove_reference_t<decltype(part)>::size;
             R x[n], w[P::two_numbers ? n : 1] = {};
-            program.load(part, row, !line.skip, x, w);
-            part.for_each([&](int k, int64_t column) {
-                const R out = program.output(result, program.value_of_element(result, x[k]), w[P::two_numbers ? k : 0], column);
-                x[k] = line.zero ? R(0) : out;
-            });
+            program.ask(part, row, !line.skip, x, w);
+            all_is_asked_for();
+            program.arrive(part, row, x, w);
+            const int target = part.place_of(line.target);
+#pragma unroll
+            for (int k = 0; k < n; k++)
+                x[k] = program.output(result, program.value_of_element(result, x[k]), w[P::two_numbers ? k : 0], k == target);
+            if (result.zero) part.fill(R(0), x);
             part.store(program.rows.out, row, x);
         });
     }
@@ -187,16 +199,19 @@ __global__ void __launch_bounds__(Shape::threads, min_blocks_of<P, Shape>) reduc
     Shape::reduce_one_slice(program, left);
 }
 
+// Writing alone leaves registers for two blocks also of fp64.
+template <class P, class Shape> constexpr int min_writing_blocks = sizeof(typename P::real) == 8 ? 2 : min_blocks_of<P, Shape>;
+
 template <class P, class Shape>
-__global__ void __launch_bounds__(Shape::threads, min_blocks_of<P, Shape>) write_slices(const P program, const left_over<P> left) {
+__global__ void __launch_bounds__(Shape::threads, min_writing_blocks<P, Shape>) write_slices(const P program, const left_over<P> left) {
     Shape::write_one_slice(program, left);
 }
 
 // Nothing to write but what a row yields as a whole: a warp per row.
-template <class P, class Shape> __global__ void __launch_bounds__(Shape::threads) finish_rows(const P program, const left_over<P> left) {
+template <class P, class Shape> __global__ void __launch_bounds__(Shape::threads, 1) finish_rows(const P program, const left_over<P> left) {
     const int64_t row = (int64_t{blockIdx.x} * Shape::threads + threadIdx.x) / 32;
     if (row >= program.rows.rows) return;
-    auto line = program.begin(row, false);
+    auto line = line_of(program, row, false);
     Shape::finish_row(program, left, row, threadIdx.x % 32 == 0, line);
 }
 

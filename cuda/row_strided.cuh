@@ -16,30 +16,43 @@ template <int V, int N, int per_row> struct part {
 
     __device__ int64_t column(int n) const { return first + thread + static_cast<int64_t>(n) * per_row; }
 
-    template <class T, class R, class F>
-    __device__ __forceinline__ void load_first(const operand &from, int64_t, bool wanted, R missing, R (&to)[V][N], F f) const {
-        fill(missing, to);
-        if (wanted) visit<T, R>(from, [&](int lane, int n, R value) { to[lane][n] = f(value); });
+    __device__ bool present(int n) const { return column(n) < cols; }
+    // Where this thread has that column, -1 if it does not.
+    __device__ int place_of(int64_t column) const {
+        const int64_t apart = column - first - thread;
+        return apart >= 0 && apart % per_row == 0 && apart / per_row < N ? static_cast<int>(apart / per_row) : -1;
     }
-    // to = f(to, element) for every element that is there
-    template <class R, class F> __device__ __forceinline__ void update(const operand &from, int64_t, R (&to)[V][N], F f) const {
-        with_type_of<R>(from.type, [&](auto tag) {
-            visit<typename decltype(tag)::type, R>(from, [&](int lane, int n, R value) { to[lane][n] = f(to[lane][n], value); });
-        });
+
+    // As row_part has them; the second argument of ask() and arrive() is for rows that lie behind each other.
+    template <class T, class R>
+    __device__ __forceinline__ void ask_first(const operand &from, bool wanted, T missing, R (&to)[V][N]) const {
+        fill(repeated_bits<R>(missing), to);
+        if (wanted) ask_for<T>(from, to);
     }
-    template <class R> __device__ __forceinline__ void fill(R value, R (&to)[V][N]) const {
+    template <class T, class R> __device__ __forceinline__ void first_arrives(const operand &from, R (&to)[V][N]) const {
+        all_arrive<T>(from, to);
+    }
+    template <class R> __device__ __forceinline__ void ask(const operand &from, int64_t, R (&to)[V][N]) const {
+        fill(R(0), to);
+        if (from.data == nullptr) return;
+        with_width_of<R>(from.type, [&](auto tag) { ask_for<typename decltype(tag)::type>(from, to); });
+    }
+    template <class R> __device__ __forceinline__ void arrive(const operand &from, int64_t, R (&to)[V][N]) const {
+        with_type_of<R>(from.type, [&](auto tag) { all_arrive<typename decltype(tag)::type>(from, to); });
+    }
+    template <class R, class F> __device__ __forceinline__ void map_present(R missing, R (&to)[V][N], F f) const {
 #pragma unroll
         for (int lane = 0; lane < V; lane++) {
 #pragma unroll
-            for (int n = 0; n < N; n++) to[lane][n] = value;
+            for (int n = 0; n < N; n++) to[lane][n] = present(n) ? f(to[lane][n]) : missing;
         }
     }
-    // value where there is an element, 0 elsewhere
-    template <class R> __device__ __forceinline__ void fill_present(R value, R (&to)[V][N]) const {
+    template <class R> __device__ __forceinline__ void multiply_by_column(const R *factors, R (&to)[V][N]) const {
 #pragma unroll
-        for (int lane = 0; lane < V; lane++) {
+        for (int n = 0; n < N; n++) {
+            const R factor = present(n) ? factors[column(n)] : R(0);
 #pragma unroll
-            for (int n = 0; n < N; n++) to[lane][n] = column(n) < cols ? value : R(0);
+            for (int lane = 0; lane < V; lane++) to[lane][n] *= factor;
         }
     }
     template <class R> __device__ __forceinline__ void store(const operand &to, const R (&from)[V][N]) const {
@@ -70,35 +83,42 @@ template <int V, int N, int per_row> struct part {
         constexpr unsigned bytes = sizeof(S) * V < 16 ? sizeof(S) * V : 16;
         return held == V && of.inner_stride == 1 && reinterpret_cast<uintptr_t>(at) % bytes == 0;
     }
-    // f(row of the thread's, place in its array, element)
-    template <class S, class R, class F> __device__ __forceinline__ void visit(const operand &from, F f) const {
+    template <class R> __device__ __forceinline__ static void fill(R value, R (&to)[V][N]) {
+#pragma unroll
+        for (int lane = 0; lane < V; lane++) {
+#pragma unroll
+            for (int n = 0; n < N; n++) to[lane][n] = value;
+        }
+    }
+    template <class S> __device__ const S *place(const operand &from, int n) const { return from.element<S>(o, column(n), i); }
+
+    template <class S, class R> __device__ __forceinline__ void ask_for(const operand &from, R (&to)[V][N]) const {
 #pragma unroll
         for (int n = 0; n < N; n++) {
-            if (column(n) >= cols) continue;
-            const S *at = from.element<S>(o, column(n), i);
+            if (!present(n)) continue;
+            const S *at = place<S>(from, n);
             if (whole(from, at)) {
                 R v[V];
-                load_vector<S, V>(at, true, v);
+                ask_for_vector<S, V>(at, true, v);
 #pragma unroll
-                for (int lane = 0; lane < V; lane++) f(lane, n, v[lane]);
+                for (int lane = 0; lane < V * int(sizeof(S)) / int(sizeof(R)); lane++) to[lane][n] = v[lane];
             } else {
-                R v[V] = {};
-                // Four at a time: of 16-bit types the compiler was seen to spill, with those of all columns on their way at once.
-                constexpr int step = 4;
-                if constexpr (V > step) {
-#pragma unroll 1
-                    for (int begin = 0; begin < held; begin += step) {
-#pragma unroll
-                        for (int k = 0; k < step; k++) {
-                            const R value = begin + k < held ? static_cast<R>(to_real(at[(begin + k) * from.inner_stride])) : R(0);
-#pragma unroll
-                            for (int lane = k; lane < V; lane += step) v[lane] = lane == begin + k ? value : v[lane];
-                        }
-                    }
-                }
 #pragma unroll
                 for (int lane = 0; lane < V; lane++)
-                    if (lane < held) f(lane, n, V > step ? v[lane] : static_cast<R>(to_real(at[lane * from.inner_stride])));
+                    if (lane < held) to[lane][n] = bits_in_number<R>(at[lane * from.inner_stride]);
+            }
+        }
+    }
+    template <class S, class R> __device__ __forceinline__ void all_arrive(const operand &from, R (&to)[V][N]) const {
+        if constexpr (sizeof(S) != sizeof(R)) {
+#pragma unroll
+            for (int n = 0; n < N; n++) {
+                R v[V];
+#pragma unroll
+                for (int lane = 0; lane < V; lane++) v[lane] = to[lane][n];
+                vector_arrives<S, V>(whole(from, place<S>(from, n)), v);
+#pragma unroll
+                for (int lane = 0; lane < V; lane++) to[lane][n] = v[lane];
             }
         }
     }
@@ -136,10 +156,16 @@ __device__ __forceinline__ void merge_groups(Reduction (&mine)[V], R factor) {
 // elements: what a thread holds at a time, in words of 4 bytes.
 template <int per_row, int per_block, int elements> struct shape {
     static constexpr int threads = per_block, cluster = 1, groups = per_block / per_row;
+    static constexpr bool one_turn = false;
     static_assert(groups <= 32 && 32 % groups == 0, "a warp has a thread of every group at least");
 
+    // What the rows of a thread have of their own leaves registers for one block of general losses on a multiprocessor.
+    template <class P> static constexpr bool alone = P::few_shapes;
     // Blocks per multiprocessor that the compiler has to leave registers for. 0 leaves it the choice, which was seen to spill.
-    template <class P> static constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers ? 1 : !P::reduces ? 2 : 0;
+    template <class P>
+    static constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers || alone<P> ? 1
+                                      : !P::reduces                                               ? 2
+                                                                                                  : 0;
 
     // Bundles of up to V rows, side by side.
     template <class P> __host__ __device__ static int64_t bundles_of(const P &program) {
@@ -151,9 +177,9 @@ template <int per_row, int per_block, int elements> struct shape {
     template <class P> __device__ static void run(const P &program, int64_t block, int64_t blocks) {
         using T = typename P::element;
         using R = typename P::real;
-        constexpr int per_thread = sizeof(R) == 4   ? elements
-                                   : P::two_numbers ? elements / 4
-                                                    : elements / 2; // columns in flight: at least 4
+        constexpr int per_thread = sizeof(R) == 8                                  ? elements / (P::two_numbers ? 4 : 2)
+                                   : sizeof(T) == 2 && alone<P> && !P::two_numbers ? elements * 2
+                                                                                   : elements; // columns in flight: at least 4
         constexpr int V = vector_elements<T>, N = per_thread / V, warps = per_block / 32;
 
         const row_operands &rows = program.rows;
@@ -168,14 +194,24 @@ template <int per_row, int per_block, int elements> struct shape {
             using part_type = part<V, N, per_row>;
             const auto part_from = [&](int64_t column) { return part_type{o, i, column, held > 0 ? rows.cols : 0, thread, held}; };
 
-            decltype(program.begin(row, false)) line[V];
+            decltype(program.key(row)) key[V];
+            decltype(program.begin(key[0], row, false)) line[V];
             bool wanted = false;
+            const auto row_of = [&](int lane) { return lane < held ? row + lane : row; };
+#pragma unroll
+            for (int lane = 0; lane < V; lane++) key[lane] = program.key(row_of(lane));
 #pragma unroll
             for (int lane = 0; lane < V; lane++) {
-                const bool present = lane < held;
-                line[lane] = program.begin(present ? row + lane : row, present && thread == 0);
-                wanted = wanted || (present && !line[lane].skip);
+                line[lane] = program.begin(key[lane], row_of(lane), lane < held && thread == 0);
+                wanted = wanted || (lane < held && !line[lane].skip);
             }
+            // Afterwards, so that it takes no registers before.
+            const auto ask_for_own = [&] {
+#pragma unroll
+                for (int lane = 0; lane < V; lane++)
+                    program.own(line[lane], row_of(lane), lane < held && thread == 0,
+                                [&](int64_t column) { return rows.in.template element<const T>(o, column, lane < held ? i + lane : i); });
+            };
 
             R x[V][N], w[P::two_numbers ? V : 1][N] = {};
             const auto for_each_part = [&](auto pass) {
@@ -185,14 +221,22 @@ template <int per_row, int per_block, int elements> struct shape {
             const auto write = [&](const auto &result, bool read_again) {
                 if constexpr (P::writes) {
                     for_each_part([&](const part_type &mine) {
-                        if (read_again) program.load(mine, row, wanted, x, w);
+                        if (read_again) {
+                            program.ask(mine, row, wanted, x, w);
+                            all_is_asked_for();
+                            program.arrive(mine, row, x, w);
+                        }
 #pragma unroll
                         for (int lane = 0; lane < V; lane++) {
+                            const int target = mine.place_of(line[lane].target);
 #pragma unroll
                             for (int n = 0; n < N; n++) {
-                                const R out = program.output(result[lane], program.value_of_element(result[lane], x[lane][n]),
-                                                             w[P::two_numbers ? lane : 0][n], mine.column(n));
-                                x[lane][n] = line[lane].zero ? R(0) : out;
+                                x[lane][n] = program.output(result[lane], program.value_of_element(result[lane], x[lane][n]),
+                                                            w[P::two_numbers ? lane : 0][n], n == target);
+                            }
+                            if (result[lane].zero) {
+#pragma unroll
+                                for (int n = 0; n < N; n++) x[lane][n] = R(0);
                             }
                         }
                         mine.store(rows.out, x);
@@ -206,21 +250,26 @@ template <int per_row, int per_block, int elements> struct shape {
 #pragma unroll
                 for (int lane = 0; lane < V; lane++) of_row[lane] = reduction::empty();
                 for_each_part([&](const part_type &mine) {
-                    program.load(mine, row, wanted, x, w);
+                    program.ask(mine, row, wanted, x, w);
+                    all_is_asked_for();
+                    program.arrive(mine, row, x, w);
 #pragma unroll
                     for (int lane = 0; lane < V; lane++)
-                        if (!line[lane].skip) program.accumulate(of_row[lane], x[lane], w[P::two_numbers ? lane : 0]);
+                        if (!line[lane].skip) program.accumulate(of_row[lane], mine, x[lane], w[P::two_numbers ? lane : 0]);
                 });
+                ask_for_own();
                 merge_groups<V, groups, warps>(of_row, program.factor());
                 decltype(program.finish(line[0], of_row[0], row, false)) result[V];
 #pragma unroll
-                for (int lane = 0; lane < V; lane++) {
-                    const bool present = lane < held;
-                    result[lane] = program.finish(line[lane], of_row[lane], present ? row + lane : row, present && thread == 0);
-                }
+                for (int lane = 0; lane < V; lane++)
+                    result[lane] = program.finish(line[lane], of_row[lane], row_of(lane), lane < held && thread == 0);
                 write(result, !stays);
             } else {
-                write(line, true);
+                ask_for_own();
+                decltype(program.finish(line[0], row)) result[V];
+#pragma unroll
+                for (int lane = 0; lane < V; lane++) result[lane] = program.finish(line[lane], row_of(lane));
+                write(result, true);
             }
         }
     }

@@ -10,18 +10,22 @@ template <class T, bool logarithm> struct forward_program : reads_logits<T, !log
     bool empty_row_is_zero;
 
     struct line {
-        static constexpr bool skip = false, zero = false;
+        static constexpr bool skip = false;
+        static constexpr int64_t target = -1;
     };
     struct result {
+        static constexpr bool zero = false;
         distribution<real> d;
     };
-    __device__ line begin(int64_t, bool) const { return {}; }
+    __device__ no_key key(int64_t) const { return {}; }
+    __device__ line begin(no_key, int64_t, bool) const { return {}; }
+    template <class At> __device__ void own(line &, int64_t, bool, At) const {}
     __device__ result finish(line, row_state<real> s, int64_t, bool) const {
         result r{distribution<real>::of(s, this->scale)};
         if (empty_row_is_zero && s.sum == real(0)) r.d.normalizer = r.d.ln_sum = real(0); // probability 0, its logarithm -inf
         return r;
     }
-    __device__ real output(const result &r, real value, real, int64_t) const {
+    __device__ real output(const result &r, real value, real, bool) const {
         if constexpr (logarithm)
             return r.d.log_probability(value, this->scale);
         else

@@ -6,15 +6,17 @@ namespace smx {
 // dx = scale * y * (dy - sum y dy)
 template <class T> struct softmax_gradient_program : reads_gradient<T, softmax_gradient_program<T>> {
     using real = real_of<T>;
+    using typename reads_gradient<T, softmax_gradient_program<T>>::result;
     __device__ static real term(real y, real dy) { return y * dy; }
-    __device__ real output(row_sum<real> dot, real y, real dy, int64_t) const { return this->scale * y * (dy - dot.sum); }
+    __device__ real output(const result &dot, real y, real dy, bool) const { return this->scale * y * (dy - dot.sum); }
 };
 
 // dx = scale * (dy - exp(y) * sum dy)
 template <class T> struct log_softmax_gradient_program : reads_gradient<T, log_softmax_gradient_program<T>> {
     using real = real_of<T>;
+    using typename reads_gradient<T, log_softmax_gradient_program<T>>::result;
     __device__ static real term(real, real dy) { return dy; }
-    __device__ real output(row_sum<real> total, real y, real dy, int64_t) const {
+    __device__ real output(const result &total, real y, real dy, bool) const {
         return this->scale * (dy - exponential(y, real(0), log2_e<real>) * total.sum);
     }
 };

@@ -5,16 +5,30 @@
 
 namespace smx {
 
+// The index of a target on its way: as it is in memory, the words behind it 0.
+struct asked_target {
+    unsigned low, high;
+};
+
 struct target_indices {
     const void *data; // NULL: the targets are no indices
     smxDataType_t type;
     int64_t ignore_index;
 
-    __device__ int64_t of_row(int64_t row) const {
-        if (type == SMX_R_64I) return static_cast<const int64_t *>(data)[row];
-        if (type == SMX_R_32I) return static_cast<const int32_t *>(data)[row];
-        return static_cast<const uint8_t *>(data)[row];
+    __device__ asked_target ask(int64_t row) const {
+        if (data == nullptr) return {0, 0};
+        if (type == SMX_R_64I) {
+            const uint64_t both = static_cast<const uint64_t *>(data)[row];
+            return {static_cast<unsigned>(both), static_cast<unsigned>(both >> 32)};
+        }
+        if (type == SMX_R_32I) return {static_cast<const uint32_t *>(data)[row], 0};
+        return {static_cast<const uint8_t *>(data)[row], 0};
     }
+    __device__ int64_t of(asked_target asked) const {
+        if (type == SMX_R_32I) return static_cast<int32_t>(asked.low);
+        return static_cast<int64_t>(uint64_t{asked.high} << 32 | asked.low);
+    }
+    __device__ int64_t of_row(int64_t row) const { return of(ask(row)); }
 };
 
 inline target_indices targets_of(const smx_call &call) { return {call.indices.data, call.indices.type, call.ignore_index}; }
@@ -27,17 +41,18 @@ struct target_line {
 
 // For smxGetBadTargets; by one thread of the row.
 __device__ __forceinline__ void count_bad_row(smx_bad_targets *seen, int64_t row) {
+    assume_global(seen);
     atomicAdd(&seen->count, 1ull);
     atomicMin(&seen->first_row, static_cast<long long>(row));
 }
 
-__device__ __forceinline__ target_line line_of_target(const target_indices &targets, int64_t row, int64_t cols, smx_bad_targets *seen,
-                                                      bool leader) {
-    if (targets.data == nullptr) return {-1, false, false};
-    const int64_t target = targets.of_row(row);
-    const bool ignored = target == targets.ignore_index, bad = !ignored && (target < 0 || target >= cols);
+__device__ __forceinline__ target_line line_of_target(const target_indices &targets, asked_target asked, int64_t row, int64_t cols,
+                                                      smx_bad_targets *seen, bool leader) {
+    const int64_t target = targets.of(asked);
+    const bool none = targets.data == nullptr, ignored = !none && target == targets.ignore_index;
+    const bool bad = !none && !ignored && (target < 0 || target >= cols);
     if (bad && leader) count_bad_row(seen, row);
-    return {target, ignored || bad, bad};
+    return {none ? -1 : target, ignored || bad, bad};
 }
 
 // Of the classes; NULL: all 1.
@@ -68,8 +83,7 @@ template <class R> struct upstream_gradient {
     bool per_row;
     mean_divisor<R> divisor;
 
-    __device__ bool none() const { return divisor.value() == R(0); }
-    __device__ R of_row(int64_t row) const { return (given == nullptr ? R(1) : given[per_row ? row : 0]) / divisor.value(); }
+    __device__ R ask(int64_t row) const { return given == nullptr ? R(1) : given[per_row ? row : 0]; }
 };
 
 template <class R> upstream_gradient<R> upstream_of(const smx_call &call) {

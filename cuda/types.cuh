@@ -26,6 +26,16 @@ template <class T> __device__ __forceinline__ half_or_bfloat16 bits_of(T x) {
     return e;
 }
 
+template <class T> __device__ __forceinline__ T element_of_bits(half_or_bfloat16 e) {
+    T x;
+    memcpy(static_cast<void *>(&x), &e, sizeof x);
+    return x;
+}
+
+template <class T> __device__ __forceinline__ T minus_infinity() { return static_cast<T>(-INFINITY); }
+template <> __device__ __forceinline__ __half minus_infinity() { return element_of_bits<__half>({0xfc00}); }
+template <> __device__ __forceinline__ __nv_bfloat16 minus_infinity() { return element_of_bits<__nv_bfloat16>({0xff80}); }
+
 // to = from, as elements in memory
 template <int n, class R> __device__ __forceinline__ void encode(smxDataType_t, const R *from, R *to) {
 #pragma unroll

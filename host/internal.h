@@ -30,13 +30,15 @@ typedef struct smx_plan_row {
     int threads_per_row, threads_per_block, elements_per_thread;
 } smx_plan_row;
 
-/* A thread keeps at most 64 words of its row in registers: more would spill. real_bytes: of the type computed with. */
-#define SMX_ROW_FITS_REGISTERS(elements_per_thread, real_bytes, operands) ((elements_per_thread) * (real_bytes) * (operands) <= 256)
+/* A thread keeps at most 64 words of its row in registers: more would spill; of general losses in fp64 half as many. real_bytes: of the
+ * type computed with; numbers: of those for an element. */
+#define SMX_ROW_FITS_REGISTERS(elements_per_thread, real_bytes, numbers, general) \
+    ((elements_per_thread) * (real_bytes) * (numbers) <= ((general) && (real_bytes) == 8 ? 128 : 256))
 
-/* Rows that the lanes of row_registers read before they reduce the first of them: two where a thread would otherwise have less than 32
- * bytes under way, if the work leaves registers for it. One or two lanes have none to spare: they hold as many edges as vectors. */
+/* Rows that the lanes of row_registers ask for before they reduce the first of them: two where a thread would otherwise have less than 32
+ * bytes on their way, if it keeps one number for each element. */
 #define SMX_ROWS_IN_FLIGHT(threads_per_row, elements_per_thread, element_bytes) \
-    ((threads_per_row) >= 4 && (threads_per_row) <= 32 && (elements_per_thread) * (element_bytes) < 32 ? 2 : 1)
+    ((threads_per_row) <= 32 && (elements_per_thread) * (element_bytes) < 32 ? 2 : 1)
 
 /* Shared memory of a block of the kind row_shared that holds other things than rows. */
 #define SMX_SHARED_TABLES_BYTES (8 << 10)
@@ -125,6 +127,11 @@ typedef struct smx_call {
 /* A loss needs the general row programs if all elements of a row enter into it beside the row state, or not as they are. */
 static inline bool smx_is_general_loss(const smx_call *call) {
     return call->second.name != NULL || call->label_smoothing != 0 || call->softcap != 0;
+}
+
+/* Has every element a term of its own in such a loss? Else they all have the same, their share of smoothing. */
+static inline bool smx_terms_vary(const smx_call *call) {
+    return call->second.name != NULL || (call->label_smoothing != 0 && call->class_weights != NULL);
 }
 
 /* Does the divisor of the mean follow from the index targets? */

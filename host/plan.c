@@ -9,17 +9,20 @@
 enum {
     GENERAL_LOSS = 1u << 30,
     GENERAL_GRADIENT = 1u << 29,
+    WEIGHTED_LOSS = 1u << 28, /* general ones whose elements have terms of their own (smx_terms_vary) */
+    WEIGHTED_GRADIENT = 1u << 27,
 
     READING = WORK(LOG_SUM_EXP) | WORK(CROSS_ENTROPY_FORWARD),                                          /* a row in, a number out */
     WRITING = WORK(SOFTMAX_FORWARD) | WORK(LOG_SOFTMAX_FORWARD) | WORK(CROSS_ENTROPY_FORWARD_BACKWARD), /* a row in, a row out */
-    TWO_ROWS = WORK(SOFTMAX_BACKWARD) | WORK(LOG_SOFTMAX_BACKWARD) | GENERAL_LOSS | GENERAL_GRADIENT,   /* two rows in */
+    TWO_ROWS = WORK(SOFTMAX_BACKWARD) | WORK(LOG_SOFTMAX_BACKWARD) | WEIGHTED_LOSS | WEIGHTED_GRADIENT, /* two rows in */
     MAPPING = WORK(CROSS_ENTROPY_BACKWARD) | WORK(NLL_LOSS_BACKWARD),                                   /* nothing to reduce */
-    REDUCING = READING | WRITING | TWO_ROWS,
+    GENERAL_READING = GENERAL_LOSS | WEIGHTED_LOSS,
+    GENERAL = GENERAL_READING | GENERAL_GRADIENT | WEIGHTED_GRADIENT,
+    REDUCING = READING | WRITING | TWO_ROWS | GENERAL,
     CHOOSING = WORK(TOP_K) | WORK(SAMPLE) | WORK(MULTINOMIAL), /* several passes over a row, a few numbers out */
-    GENERAL = GENERAL_LOSS | GENERAL_GRADIENT,
-    CLUSTERED = WRITING | (TWO_ROWS & ~GENERAL_LOSS),
+    CLUSTERED = REDUCING & ~(READING | GENERAL_READING),
     ONE_FORM = REDUCING & ~GENERAL,
-    TWO_AT_ONCE = READING | WORK(SOFTMAX_FORWARD) | WORK(LOG_SOFTMAX_FORWARD), /* short rows in flight (two_at_once of row_program.cuh) */
+    TWO_AT_ONCE = READING | WRITING | GENERAL_LOSS | GENERAL_GRADIENT, /* short rows in flight (two_at_once of row_program.cuh) */
     APART = (REDUCING | MAPPING) & ~(WORK(CROSS_ENTROPY_FORWARD) | WORK(CROSS_ENTROPY_FORWARD_BACKWARD)), /* these: GENERAL */
     ANY_COLS = -1
 };
@@ -58,7 +61,7 @@ static const smx_plan_row table[] = {
     {.work = ONE_FORM, .min_cc = 75, REGISTERS(32, 128, 64)},
     /* a block per row; a row that is only read gains nothing from being kept */
     {.work = ONE_FORM, .min_cc = 75, REGISTERS(128, 128, 32)},
-    {.work = READING | GENERAL_LOSS, .min_cc = 75, .min_cols = 4097, STREAM(256, 32)},
+    {.work = READING | GENERAL_READING, .min_cc = 75, .min_cols = 4097, STREAM(256, 32)},
     {.work = ONE_FORM, .min_cc = 75, REGISTERS(128, 128, 64)},
     {.work = REDUCING, .min_cc = 75, REGISTERS(256, 256, 32)},
     {.work = ONE_FORM, .min_cc = 75, REGISTERS(256, 256, 64)},
@@ -103,15 +106,17 @@ const smx_plan_row *smx_plan_table_row(int index) { return &table[index]; }
 /* Backward without the forward's lse has to find it, as the fused call does. A general gradient is not a map even with it. The strided
  * family has losses in their general form alone. */
 static unsigned work_of(const smx_call *call) {
+    const unsigned loss = smx_terms_vary(call) ? WEIGHTED_LOSS : GENERAL_LOSS;
+    const unsigned gradient = smx_terms_vary(call) ? WEIGHTED_GRADIENT : GENERAL_GRADIENT;
     switch (call->op) {
     case SMX_OP_CROSS_ENTROPY_FORWARD:
-        if (call->strided || smx_is_general_loss(call)) return GENERAL_LOSS;
+        if (call->strided || smx_is_general_loss(call)) return loss;
         break;
     case SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD:
-        if (call->strided || smx_is_general_loss(call)) return GENERAL_GRADIENT;
+        if (call->strided || smx_is_general_loss(call)) return gradient;
         break;
     case SMX_OP_CROSS_ENTROPY_BACKWARD:
-        if (smx_is_general_loss(call) || (call->strided && call->lse == NULL)) return GENERAL_GRADIENT;
+        if (smx_is_general_loss(call) || (call->strided && call->lse == NULL)) return gradient;
         if (call->lse == NULL) return WORK(CROSS_ENTROPY_FORWARD_BACKWARD);
         break;
     default: break;
@@ -125,7 +130,7 @@ static int numbers_of(unsigned work) { return (TWO_ROWS & work) ? 2 : 1; }
 
 static bool fits_registers(const smx_plan_row *row, unsigned work, smxDataType_t type) {
     if (row->threads_per_row > row->threads_per_block && type == SMX_R_64F) return false; /* clusters were seen to spill */
-    return SMX_ROW_FITS_REGISTERS(row->elements_per_thread, real_bytes_of(type), numbers_of(work));
+    return SMX_ROW_FITS_REGISTERS(row->elements_per_thread, real_bytes_of(type), numbers_of(work), (GENERAL & work) != 0);
 }
 
 /* Both kinds of rows, those whose elements lie apart and those whose do not. */

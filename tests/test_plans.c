@@ -7,6 +7,7 @@
 #include "check_choice_sweeps.h"
 #include "check_layouts.h"
 #include "check_plan.h"
+#include "check_refusal.h"
 #include "check_sweeps.h"
 #include "suites.h"
 
@@ -355,6 +356,16 @@ START_TEST(workspace_sizes_suffice) {
 }
 END_TEST
 
+/* More rows than a launch has blocks for: refused before anything is touched, which is why the addresses need not be memory. */
+START_TEST(too_many_rows) {
+    const smxLayout_t layout = smxRowMajor(SMX_R_32F, (int64_t)1 << 40, 4);
+    session_count_comparison();
+    const smxStatus_t status =
+        smxLogSumExp(session_handle(), NULL, &layout, (const void *)((uintptr_t)1 << 45), (void *)((uintptr_t)1 << 43));
+    expect_message(status, SMX_STATUS_NOT_SUPPORTED, "smxLogSumExp", "1099511627776 rows", "4294967296 blocks", "2147483647", NULL);
+}
+END_TEST
+
 Suite *suite_plans(void) {
     Suite *suite = suite_create("plans");
     TCase *tcase = session_case("plans");
@@ -375,6 +386,7 @@ Suite *suite_plans(void) {
         tcase_add_loop_test(table, described_row_is_the_one_in_use, 0, OPERATIONS);
         tcase_add_loop_test(table, choices_in_every_row_of_the_table, 0, smx_plan_table_size() * CHOICES);
         tcase_add_loop_test(table, described_row_of_a_choice, 0, CHOICES);
+        if (session_emulated()) tcase_add_test(table, too_many_rows);
     }
     suite_add_tcase(suite, table);
     return suite;
