@@ -94,18 +94,22 @@ template <class P> smxStatus_t map_in_family(const smx_call &call, const P &prog
 
 // make(call) -> program
 template <class P, class Make> smxStatus_t run_many_in_family(const alike &calls, batch_memory &memory, Make make) {
-    const smx_plan_row &first = *calls.at[0]->plan.row;
-    // Only warp shapes are taken together with others (batch.cu); of large programs they have one kernel.
-    bool unlike = P::few_shapes && row_registers::is_warp_shape(first);
-    for (int i = 1; i < calls.count; i++) {
-        const smx_plan_row &row = *calls.at[i]->plan.row;
-        unlike = unlike || row.threads_per_row != first.threads_per_row || row.elements_per_thread != first.elements_per_thread;
+    if (row_registers::is_warp_shape(*calls.at[0]->plan.row)) { // one kernel for all of them (batch.cu)
+        const auto run = [&](auto shape) {
+            return launch_many<row_registers::shaped<P>>(
+                calls, memory, shape, [&](const smx_call &call, int) { return row_registers::shaped_of(call, make(call)); });
+        };
+        int most = 0;
+        for (int i = 0; i < calls.count; i++) {
+            const int held = calls.at[i]->plan.row->elements_per_thread;
+            if (held > most) most = held;
+        }
+        if constexpr (!P::few_shapes)
+            if (most <= 8) return run(row_registers::any_warp_shape<8>{});
+        return run(row_registers::any_warp_shape<32>{});
     }
-    if (unlike)
-        return launch_many<row_registers::shaped<P>>(calls, memory, row_registers::any_warp_shape{},
-                                                     [&](const smx_call &call, int) { return row_registers::shaped_of(call, make(call)); });
     return with_reducing_shape<P>(*calls.at[0], [&](auto shape) {
-        if constexpr (P::few_shapes && row_registers::is_warp<decltype(shape)>)
+        if constexpr (row_registers::is_warp<decltype(shape)>)
             return no_such_kernel(*calls.at[0]);
         else
             return launch_many<P>(calls, memory, shape, [&](const smx_call &call, int) { return make(call); });

@@ -41,7 +41,7 @@ template <int per_row, int per_block, int per_thread> struct shape {
             auto line = program.begin(program.key(row), row, leader);
             part mine{{rows.in.template row<T>(row), rows.cols_of(row)}, first, thread};
             if (first != 0) mine.cut.edges = 0; // the first chunk's threads have them
-            R x[part::size], none[1];
+            R x[part::size] = {}, none[1];
             program.ask(mine, row, !line.skip, x, none);
             program.own(line, row, leader, rows.in_row<T>(row));
             const auto result = program.finish(line, row);

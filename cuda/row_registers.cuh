@@ -103,7 +103,7 @@ template <int per_row, int per_block, int per_thread> struct shape {
     };
 
     // A team of threads, a block or the blocks of a cluster, holds as many rows as are in flight for each group of lanes, once: a loop over
-    // more of them would take registers from every kernel, for calls that no memory has room for.
+    // more of them would take registers from every kernel; calls with more rows than a grid has blocks for stream (plan.c).
     template <class P> __device__ static void run_rows(const P &program, int64_t team) {
         using reduction = typename P::reduction;
         using lanes_of_row = lanes<(per_row < 32 ? per_row : 32)>;
@@ -186,7 +186,7 @@ template <class P, class F> smxStatus_t with_shape(const smx_call &call, F f) {
     return found ? status : no_such_kernel(call);
 }
 
-// ---- unlike warp shapes of a batch: every problem with the shape of its single call, because that decides its last bits ----
+// ---- warp shapes of a batch: every problem with the shape of its single call, because that decides its last bits ----
 
 template <class P> struct shaped {
     using element = typename P::element;
@@ -200,15 +200,17 @@ template <class P> shaped<P> shaped_of(const smx_call &call, const P &program) {
     return {program, call.plan.row->threads_per_row, call.plan.row->elements_per_thread};
 }
 
-// All blocks get the registers that the widest of these shapes needs.
-struct any_warp_shape {
+// most: elements per thread. All blocks get the registers that the widest of these shapes needs.
+template <int most> struct any_warp_shape {
     static constexpr int threads = 256, cluster = 1;
     static constexpr bool one_turn = true;
-    template <class P> static constexpr int min_blocks = 2;
+    template <class P> static constexpr int min_blocks = most == 32 ? 2 : shape<32, threads, most>::template min_blocks<P>;
 
     template <class P> static int64_t blocks(const shaped<P> &problem) {
-        const int64_t rows_per_block = threads / problem.threads_per_row;
-        return (problem.program.rows.rows + rows_per_block - 1) / rows_per_block;
+        constexpr int element_bytes = static_cast<int>(sizeof(typename P::element));
+        const int at_once = P::two_at_once ? SMX_ROWS_IN_FLIGHT(problem.threads_per_row, problem.elements_per_thread, element_bytes) : 1;
+        const int64_t rows_of_turn = threads / problem.threads_per_row * at_once;
+        return (problem.program.rows.rows + rows_of_turn - 1) / rows_of_turn;
     }
 
     template <class P> __device__ static void run(const shaped<P> &problem, int64_t block, int64_t blocks) {
@@ -222,7 +224,7 @@ struct any_warp_shape {
     }
 
     template <class S, class P> __device__ static void run_if(const shaped<P> &problem, int64_t block, int64_t blocks) {
-        if constexpr (S::template compiled<P>)
+        if constexpr (S::template compiled<P> && S::elements <= most)
             if (S::is(problem.threads_per_row, problem.elements_per_thread)) S::run(problem.program, block, blocks);
     }
 };

@@ -213,7 +213,7 @@ template <int per_row, int per_block, int elements> struct shape {
                                 [&](int64_t column) { return rows.in.template element<const T>(o, column, lane < held ? i + lane : i); });
             };
 
-            R x[V][N], w[P::two_numbers ? V : 1][N] = {};
+            R x[V][N] = {}, w[P::two_numbers ? V : 1][N] = {};
             const auto for_each_part = [&](auto pass) {
                 for (int64_t column = 0; column < rows.cols; column += per_row * N) pass(part_from(column));
             };

@@ -52,7 +52,7 @@ __device__ __forceinline__ target_line line_of_target(const target_indices &targ
     const bool none = targets.data == nullptr, ignored = !none && target == targets.ignore_index;
     const bool bad = !none && !ignored && (target < 0 || target >= cols);
     if (bad && leader) count_bad_row(seen, row);
-    return {none ? -1 : target, ignored || bad, bad};
+    return {none || ignored || bad ? -1 : target, ignored || bad, bad};
 }
 
 // Of the classes; NULL: all 1.

@@ -152,13 +152,25 @@ static bool is_runnable(const smx_plan_row *row, const smx_call *call) {
     return handle->compute_capability >= row->min_cc && row->threads_per_row <= row->threads_per_block * handle->largest_cluster;
 }
 
+static int rows_in_flight(const smx_plan_row *row, const smx_call *call) {
+    if (row->kernel != SMX_KERNEL_ROW_REGISTERS || (TWO_AT_ONCE & work_of(call)) == 0) return 1;
+    return SMX_ROWS_IN_FLIGHT(row->threads_per_row, row->elements_per_thread, (int)smx_type_bytes(call->in.layout.type));
+}
+
+/* Blocks of row_registers work once. A grid has less than 2^31 of them; ragged rows may be many in little memory. */
+static bool fits_grid(const smx_plan_row *row, const smx_call *call) {
+    const int64_t at_once = rows_in_flight(row, call);
+    if (row->threads_per_row > row->threads_per_block) return call->rows <= INT32_MAX / (row->threads_per_row / row->threads_per_block);
+    return call->rows / (row->threads_per_block / row->threads_per_row * at_once) < INT32_MAX;
+}
+
 bool smx_plan_accepts(const smx_plan_row *row, const smx_call *call) {
     const unsigned work = work_of(call);
     if (!(row->work & work) || !is_runnable(row, call)) return false;
     if ((row->kernel == SMX_KERNEL_ROW_STRIDED) != call->strided && !takes_any_layout(row)) return false;
     if (call->cols < row->min_cols || (row->max_cols != ANY_COLS && call->cols > row->max_cols)) return false;
     if (row->kernel == SMX_KERNEL_ROW_SHARED) return call->cols <= longest_shared_row(row, call);
-    return row->kernel != SMX_KERNEL_ROW_REGISTERS || fits_registers(row, work, call->in.layout.type);
+    return row->kernel != SMX_KERNEL_ROW_REGISTERS || (fits_registers(row, work, call->in.layout.type) && fits_grid(row, call));
 }
 
 /* RESIDENT rules out rows that are read twice, ONLINE rows that are held until their max is known. */
@@ -185,11 +197,6 @@ static smxStatus_t does_not_stay(const smx_call *call, unsigned work) {
     }
     return smx_fail(SMX_STATUS_NOT_SUPPORTED, "%s: a row of %lld columns of %s%s does not stay on the chip, at most %lld do", call->name,
                     (long long)call->cols, smx_type_name(call->in.layout.type), call->strided ? " that lie apart" : "", (long long)most);
-}
-
-static int rows_in_flight(const smx_plan_row *row, const smx_call *call) {
-    if (row->kernel != SMX_KERNEL_ROW_REGISTERS || (TWO_AT_ONCE & work_of(call)) == 0) return 1;
-    return SMX_ROWS_IN_FLIGHT(row->threads_per_row, row->elements_per_thread, (int)smx_type_bytes(call->in.layout.type));
 }
 
 /* Slices of the rows of a streamed call: two turns of a block each, longer ones where there would be too many. They depend on the

@@ -7,7 +7,6 @@
 #include "check_choice_sweeps.h"
 #include "check_layouts.h"
 #include "check_plan.h"
-#include "check_refusal.h"
 #include "check_sweeps.h"
 #include "suites.h"
 
@@ -356,13 +355,29 @@ START_TEST(workspace_sizes_suffice) {
 }
 END_TEST
 
-/* More rows than a launch has blocks for: refused before anything is touched, which is why the addresses need not be memory. */
-START_TEST(too_many_rows) {
-    const smxLayout_t layout = smxRowMajor(SMX_R_32F, (int64_t)1 << 40, 4);
-    session_count_comparison();
-    const smxStatus_t status =
-        smxLogSumExp(session_handle(), NULL, &layout, (const void *)((uintptr_t)1 << 45), (void *)((uintptr_t)1 << 43));
-    expect_message(status, SMX_STATUS_NOT_SUPPORTED, "smxLogSumExp", "1099511627776 rows", "4294967296 blocks", "2147483647", NULL);
+/* Rows for which a grid has not blocks enough are left to a kernel whose blocks make several turns. */
+START_TEST(more_rows_than_blocks) {
+    const struct {
+        int64_t rows, cols;
+        smx_kernel kernel;
+    } calls[] = {
+        {(int64_t)INT32_MAX * 256 - 1, 4, SMX_KERNEL_ROW_REGISTERS},
+        {(int64_t)INT32_MAX * 256, 4, SMX_KERNEL_ROW_STREAM},
+        {INT32_MAX - 1, 4000, SMX_KERNEL_ROW_REGISTERS},
+        {(int64_t)INT32_MAX + 1, 4000, SMX_KERNEL_ROW_STREAM},
+        {(int64_t)1 << 40, 4, SMX_KERNEL_ROW_STREAM},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        smx_call call = {.op = SMX_OP_LOG_SOFTMAX_FORWARD,
+                         .name = "smxLogSoftmaxForward",
+                         .handle = session_handle(),
+                         .rows = calls[i].rows,
+                         .cols = calls[i].cols,
+                         .in = {.layout = smxRowMajor(SMX_R_32F, calls[i].rows, calls[i].cols)}};
+        session_count_comparison();
+        require_success(smx_plan_call(&call), "smx_plan_call");
+        ck_assert_int_eq(call.plan.row->kernel, calls[i].kernel);
+    }
 }
 END_TEST
 
@@ -386,7 +401,7 @@ Suite *suite_plans(void) {
         tcase_add_loop_test(table, described_row_is_the_one_in_use, 0, OPERATIONS);
         tcase_add_loop_test(table, choices_in_every_row_of_the_table, 0, smx_plan_table_size() * CHOICES);
         tcase_add_loop_test(table, described_row_of_a_choice, 0, CHOICES);
-        if (session_emulated()) tcase_add_test(table, too_many_rows);
+        tcase_add_test(table, more_rows_than_blocks);
     }
     suite_add_tcase(suite, table);
     return suite;

@@ -75,9 +75,8 @@ def shape_of(kernel):
     shape = re.search(r"row_stream::shape<(\d+), (\d+)", kernel)
     if shape:
         return Shape(name, program[2], "row_stream", int(shape[1]), int(shape[2]))
-    if "row_registers::any_warp_shape" in kernel:  # several shapes in one kernel: the widest
-        return Shape(name, program[2], "any_warp_shape", 32, 32)
-    return None
+    shape = re.search(r"row_registers::any_warp_shape<(\d+)", kernel)  # several shapes in one kernel: the widest
+    return Shape(name, program[2], "any_warp_shape", 32, int(shape[1])) if shape else None
 
 
 def resident_blocks(row):
