@@ -89,21 +89,15 @@ __device__ __forceinline__ void assume_global(const void *pointer) {
 
 // condition ? a : b, there and then: of many such selections the compiler was seen to make one branch behind them all, before which every
 // a and every b takes a register.
-__device__ __forceinline__ float selected(bool condition, float a, float b) {
+template <class R> __device__ __forceinline__ R selected(bool condition, R a, R b) {
 #ifdef SIMT_HOST
     return condition ? a : b;
 #else
-    float chosen;
-    asm("{.reg .pred p; setp.ne.u32 p, %3, 0; selp.f32 %0, %1, %2, p;}" : "=f"(chosen) : "f"(a), "f"(b), "r"(unsigned{condition}));
-    return chosen;
-#endif
-}
-__device__ __forceinline__ double selected(bool condition, double a, double b) {
-#ifdef SIMT_HOST
-    return condition ? a : b;
-#else
-    double chosen;
-    asm("{.reg .pred p; setp.ne.u32 p, %3, 0; selp.f64 %0, %1, %2, p;}" : "=d"(chosen) : "d"(a), "d"(b), "r"(unsigned{condition}));
+    R chosen;
+    if constexpr (sizeof(R) == sizeof(float))
+        asm("{.reg .pred p; setp.ne.u32 p, %3, 0; selp.f32 %0, %1, %2, p;}" : "=f"(chosen) : "f"(a), "f"(b), "r"(unsigned{condition}));
+    else
+        asm("{.reg .pred p; setp.ne.u32 p, %3, 0; selp.f64 %0, %1, %2, p;}" : "=d"(chosen) : "d"(a), "d"(b), "r"(unsigned{condition}));
     return chosen;
 #endif
 }
