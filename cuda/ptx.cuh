@@ -18,6 +18,14 @@ __device__ __forceinline__ uint4 load_16_bytes(const void *from) {
 #endif
 }
 
+// A value that is made where it stands, every time: not ahead of a loop, for which it would have to be kept.
+__device__ __forceinline__ int64_t here(int64_t value) {
+#ifndef SIMT_HOST
+    asm volatile("" : "+l"(value));
+#endif
+    return value;
+}
+
 // How long what is stored should stay in the second-level cache. passing: more is written than it holds, so whoever reads it will not
 // find it there; then it is the first to be replaced (PTX ISA, createpolicy, from compute capability 8.0 on; before, nothing is said).
 struct store_policy {

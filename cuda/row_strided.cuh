@@ -92,7 +92,8 @@ template <int V, int N, int per_row> struct part {
     }
     template <class S> __device__ const S *place(const operand &from, int n) const { return from.element<S>(o, column(n), i); }
 
-    template <class S, class R> __device__ __forceinline__ void ask_for(const operand &from, R (&to)[V][N]) const {
+    template <class S, class R> __device__ __forceinline__ void ask_for(operand from, R (&to)[V][N]) const {
+        from.inner_stride = here(from.inner_stride);
 #pragma unroll
         for (int n = 0; n < N; n++) {
             if (!present(n)) continue;
@@ -192,7 +193,7 @@ template <int per_row, int per_block, int elements> struct shape {
             const int held = own >= bundles ? 0 : left < V ? static_cast<int>(left) : V;
             const int64_t row = o * rows.inner + i;
             using part_type = part<V, N, per_row>;
-            const auto part_from = [&](int64_t column) { return part_type{o, i, column, held > 0 ? rows.cols : 0, thread, held}; };
+            const auto part_from = [&](int64_t column) { return part_type{o, i, column, held > 0 ? rows.cols : 0, static_cast<int>(here(thread)), held}; };
 
             decltype(program.key(row)) key[V];
             decltype(program.begin(key[0], row, false)) line[V];
