@@ -218,6 +218,19 @@ static inline REAL R(infinite_sum)(smxDataType_t type, const void *x, int n) {
     return found ? (REAL)NAN : (REAL)INFINITY;
 }
 
+/* Of no more than a piece, the sums of the lanes. */
+FORCE_INLINE R(lanes) R(lanes_of_products)(smxDataType_t type, const void *a, const void *b, int n) {
+    R(lanes) piece;
+    PIECE_OF(piece, 0, n, R(product)(R(lanes_at)(type, a, i, m), R(lanes_at)(type, b, i, m)));
+    return piece;
+}
+
+FORCE_INLINE R(lanes) R(lanes_of_sum)(smxDataType_t type, const void *x, int n) {
+    R(lanes) piece;
+    PIECE_OF(piece, 0, n, R(lanes_at)(type, x, i, m));
+    return piece;
+}
+
 FORCE_INLINE double R(dot_product)(smxDataType_t type, const void *a, const void *b, int n) {
     SUM_OF(n, R(product)(R(lanes_at)(type, a, i, m), R(lanes_at)(type, b, i, m)));
 }

@@ -80,6 +80,7 @@ typedef struct R(distribution) {
 /* 1 / sum, or the next number above that if the sum times only that is 1: with a start, what the largest element counts is only almost 1,
  * and a probability of 1 is to be that. None is above. */
 static inline REAL R(normalizer_of_sum)(REAL sum) {
+    if (isinf(sum)) sum = (REAL)NAN;
     const REAL rounded = 1 / sum;
     if (!FUSES_EXPONENTS) return rounded;
     const REAL above = (REAL)bits_to_float(float_to_bits((float)rounded) + 1);
@@ -88,9 +89,9 @@ static inline REAL R(normalizer_of_sum)(REAL sum) {
 
 /* ln_sum: the logarithm of the state's sum */
 FORCE_INLINE R(distribution) R(distribution_by_log)(R(row_state) s, REAL ln_sum, REAL scale) {
-    const REAL reference = R(reference)(s.max), sum = isinf(s.sum) ? (REAL)NAN : s.sum;
+    const REAL reference = R(reference)(s.max);
     ln_sum -= R(rest)(reference, R(factor)(scale)) * (REAL)0.69314718055994530942;
-    return (R(distribution)){reference, R(normalizer_of_sum)(sum), isinf(s.sum) ? (REAL)NAN : ln_sum, scale * reference + ln_sum};
+    return (R(distribution)){reference, R(normalizer_of_sum)(s.sum), isinf(s.sum) ? (REAL)NAN : ln_sum, scale * reference + ln_sum};
 }
 
 FORCE_INLINE R(distribution) R(distribution_of)(R(row_state) s, REAL scale) { return R(distribution_by_log)(s, R(log)(s.sum), scale); }
@@ -125,12 +126,16 @@ FORCE_INLINE void R(set_distribution)(R(distributions) * all, int lane, REAL sum
     all->lse.of[lane] = d.lse;
 }
 
-/* logs: also what takes a logarithm */
+/* logs: also what takes a logarithm. The normalizers have a loop of their own: compilers make vectors of these two, not of one of both. */
 FORCE_INLINE void R(find_distributions_of)(const R(row_states) * s, REAL scale, bool logs, R(distributions) * to) {
     R(per_row) ln_sum = {{0}};
     if (logs) FOR_EACH_LANE ln_sum.of[lane] = R(log)(s->sum.of[lane]);
     FOR_EACH_LANE {
-        const REAL sum = s->sum.of[lane];
-        R(set_distribution)(to, lane, sum, R(distribution_by_log)((R(row_state)){s->max.of[lane], sum}, ln_sum.of[lane], scale));
+        const R(distribution) d = R(distribution_by_log)((R(row_state)){s->max.of[lane], s->sum.of[lane]}, ln_sum.of[lane], scale);
+        to->reference.of[lane] = d.reference;
+        to->sum.of[lane] = s->sum.of[lane];
+        to->ln_sum.of[lane] = d.ln_sum;
+        to->lse.of[lane] = d.lse;
     }
+    FOR_EACH_LANE to->normalizer.of[lane] = R(normalizer_of_sum)(s->sum.of[lane]);
 }

@@ -70,6 +70,26 @@ FORCE_INLINE REAL R(gradient_sum)(row_form form, const smx_call *call, int64_t r
     return (REAL)sum;
 }
 
+/* The same of each of short rows, added up across the lanes of all of them together. */
+FORCE_INLINE void R(gradient_sums)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool of_products,
+                                   R(per_row) * sum) {
+    REAL room_y[SMX_CPU_BLOCK];
+    R(lanes) part[LANES];
+    if (!R(are_short)(room) || R(cols_of)(form, call) > PIECE) {
+        for (int k = 0; k < rows; k++) sum->of[k] = R(gradient_sum)(form, call, row + k, room, of_products);
+        return;
+    }
+    const int cols = (int)R(cols_of)(form, call);
+    for (int k = 0; k < rows; k++) {
+        const void *const dy = R(elements)(form, &call->second, row + k, 0, cols, room->kept->block);
+        if (of_products)
+            part[k] = R(lanes_of_products)(form.type, R(elements)(form, &call->in, row + k, 0, cols, room_y), dy, cols);
+        else
+            part[k] = R(lanes_of_sum)(form.type, dy, cols);
+    }
+    R(across_each)(part, rows, sum->of, true);
+}
+
 /* dx = scale * y * (dy - sum y dy) */
 FORCE_INLINE R(lanes) R(softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scale, REAL dot) {
     return R(product)(R(product)(R(all)(scale), y), R(difference)(dy, R(all)(dot)));
@@ -82,33 +102,39 @@ FORCE_INLINE R(lanes) R(log_softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scal
 }
 
 /* far: of what is fetched meanwhile */
-FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t row, REAL sum, R(row_room) * room, bool of_logarithms,
-                                   bool far) {
+FORCE_INLINE void R(put_gradients)(row_form form, const smx_call *call, int64_t row, int rows, const R(per_row) * sum, R(row_room) * room,
+                                   bool of_logarithms, bool far) {
     REAL room_y[SMX_CPU_BLOCK];
     const REAL scale = (REAL)call->scale;
     open_line *const line = room->line;
-    FOR_EACH_BLOCK(R(cols_of)(form, call)) {
-        const void *const y = R(elements)(form, &call->in, row, first, BLOCK_SIZE, room_y);
-        const void *const dy = R(elements)(form, &call->second, row, first, BLOCK_SIZE, room->kept->block);
-        const destination dx = R(results)(form, &call->out, row, first, room->kept->block, line);
-        const upcoming next_y = R(behind_one_of_two)(&call->in, row, first, room->at_once * BLOCK_SIZE, far);
-        const upcoming next_dy = R(behind_one_of_two)(&call->second, row, first, room->at_once * BLOCK_SIZE, far);
-#define GRADIENT_OF(f) f(R(lanes_at)(form.type, y, i, m), R(lanes_at)(form.type, dy, i, m), scale, sum)
-        PUT_EACH(form.type, dx, BLOCK_SIZE,
-                 (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
-                  of_logarithms ? GRADIENT_OF(R(log_softmax_gradient)) : GRADIENT_OF(R(softmax_gradient))));
+    const int64_t cols = R(cols_of)(form, call);
+    const int at_once = (int)(cols < SMX_CPU_BLOCK ? rows * cols : SMX_CPU_BLOCK);
+    upcoming next_y = R(behind_one_of_two)(&call->in, row, 0, at_once, far);
+    upcoming next_dy = R(behind_one_of_two)(&call->second, row, 0, at_once, far);
+    for (int k = 0; k < rows; k++) {
+        FOR_EACH_BLOCK(cols) {
+            const void *const y = R(elements)(form, &call->in, row + k, first, BLOCK_SIZE, room_y);
+            const void *const dy = R(elements)(form, &call->second, row + k, first, BLOCK_SIZE, room->kept->block);
+            const destination dx = R(results)(form, &call->out, row + k, first, room->kept->block, line);
+#define GRADIENT_OF(f) f(R(lanes_at)(form.type, y, i, m), R(lanes_at)(form.type, dy, i, m), scale, sum->of[k])
+            PUT_EACH(form.type, dx, BLOCK_SIZE,
+                     (fetch_upcoming(next_y, i), fetch_upcoming(next_dy, i),
+                      of_logarithms ? GRADIENT_OF(R(log_softmax_gradient)) : GRADIENT_OF(R(softmax_gradient))));
 #undef GRADIENT_OF
-        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, line != NULL);
+            R(store_results)(form, &call->out, row + k, first, BLOCK_SIZE, dx, room->kept->block, line != NULL);
+            next_y.at += (size_t)BLOCK_SIZE * next_y.each;
+            next_dy.at += (size_t)BLOCK_SIZE * next_dy.each;
+        }
     }
 }
 
 FORCE_INLINE void R(gradient_rows_of)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool of_logarithms) {
     R(per_row) sum;
-    for (int k = 0; k < rows; k++) sum.of[k] = R(gradient_sum)(form, call, row + k, room, !of_logarithms);
+    R(gradient_sums)(form, call, row, rows, room, !of_logarithms, &sum);
     if (R(is_far)(&call->in))
-        for (int k = 0; k < rows; k++) R(put_gradients)(form, call, row + k, sum.of[k], room, of_logarithms, true);
+        R(put_gradients)(form, call, row, rows, &sum, room, of_logarithms, true);
     else
-        for (int k = 0; k < rows; k++) R(put_gradients)(form, call, row + k, sum.of[k], room, of_logarithms, false);
+        R(put_gradients)(form, call, row, rows, &sum, room, of_logarithms, false);
 }
 
 /* ---- all rows ---- */
