@@ -55,6 +55,7 @@ typedef struct R(row_room) {
     int at_once;     /* rows that are taken together; 1 if they are not short */
     int apart;       /* of short rows, in elements: from the exponentials of one to those of the next */
     int64_t size;    /* of a row that has room, in elements; a block at least */
+    bool in_results; /* are those of long rows kept where the results will be, which stay in a cache? */
     bool is_crowded; /* see tuning.h */
     R(distributions) d;
     R(kept_rows) * kept; /* of the rows at hand: one of these two */
@@ -130,10 +131,13 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
                       room->form.type == R(TYPE) && lies_as(&call->out, R(TYPE)); /* 16-bit ones gain nothing by it */
     const int64_t apart = (cols + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE, wanted = room->postpones ? 2 * apart : apart;
     REAL *memory = NULL;
-    if (cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK) memory = aligned_alloc(CACHE_LINE, (size_t)wanted * sizeof *memory);
+    const bool wants_memory = cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK;
+    room->in_results =
+        wants_memory && (size_t)cols * sizeof *memory >= SMX_CPU_IN_RESULTS_BYTES && !streams && lies_as(&call->out, R(TYPE));
+    if (wants_memory && !room->in_results) memory = aligned_alloc(CACHE_LINE, (size_t)wanted * sizeof *memory);
     room->both[0].memory = memory;
     room->both[1].memory = memory != NULL && room->postpones ? memory + apart : NULL;
-    room->size = memory != NULL ? cols : SMX_CPU_BLOCK;
+    room->size = memory != NULL || room->in_results ? cols : SMX_CPU_BLOCK;
     room->postpones = room->postpones && cols <= room->size;
     room->is_crowded = room->postpones && (size_t)wanted * sizeof *memory > SMX_CPU_CROWDED_BYTES;
 }
@@ -150,6 +154,12 @@ FORCE_INLINE R(kept_rows) * R(others_kept)(R(row_room) * room) { return room->ke
 
 /* Where exponentials from `first` on are. */
 FORCE_INLINE REAL *R(kept_from)(R(kept_rows) * kept, int64_t first) { return kept->memory != NULL ? kept->memory + first : kept->block; }
+
+/* The same of a long row, wherever they are kept. */
+FORCE_INLINE REAL *R(kept_of_row)(const smx_call *call, int64_t row, int64_t first, R(row_room) * room) {
+    if (room->in_results) return element_of_type(R(TYPE), &call->out, row, first);
+    return R(kept_from)(room->kept, first);
+}
 
 /* What they are multiplied by, by which those relative to the reference would be by a. */
 FORCE_INLINE REAL R(scale_of_block)(const R(kept_rows) * kept, int64_t first, REAL reference, REAL factor, REAL a) {
@@ -200,7 +210,7 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
     R(growing_state) state = {(REAL)-INFINITY, 0};
     FOR_EACH_BLOCK(call->cols) {
         R(meanwhile) results;
-        REAL *const e = are_kept ? R(kept_from)(room->kept, first) : room->kept->block;
+        REAL *const e = are_kept ? R(kept_of_row)(call, row, first, room) : room->kept->block;
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
         const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, room->is_crowded);
         const R(meanwhile) *const w = keeps && form.type == R(TYPE) ? R(unwritten_block)(call, room, first, BLOCK_SIZE, &results) : NULL;
@@ -338,7 +348,7 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
         return;
     }
     FOR_EACH_BLOCK(call->cols) {
-        REAL *const e = are_kept ? R(kept_from)(room->kept, first) : room->kept->block;
+        REAL *const e = are_kept ? R(kept_of_row)(call, row, first, room) : room->kept->block;
         const destination y = R(results)(form, &call->out, row, first, e, line);
         if (are_kept) {
             const REAL a = R(scale_of_block)(room->kept, first, s->reference, factor, s->a);
