@@ -349,7 +349,8 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
     }
     FOR_EACH_BLOCK(call->cols) {
         REAL *const e = are_kept ? R(kept_of_row)(call, row, first, room) : room->kept->block;
-        const destination y = R(results)(form, &call->out, row, first, e, line);
+        REAL *const own = room->in_results ? room->kept->block : e; /* for results that cannot be put together where they belong */
+        const destination y = R(results)(form, &call->out, row, first, own, line);
         if (are_kept) {
             const REAL a = R(scale_of_block)(room->kept, first, s->reference, factor, s->a);
             R(put_scaled)(form.type, y, BLOCK_SIZE, e, a * s->b, s->target - first, s->at_target);
@@ -361,6 +362,6 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
                      (fetch_upcoming(next, i), R(scaled_with_target)(R(exponentials_of)(form.type, x, i, m, reference, factor, rest),
                                                                      s->a * s->b, s->target - first - i, s->at_target)));
         }
-        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, y, e, line != NULL);
+        R(store_results)(form, &call->out, row, first, BLOCK_SIZE, y, own, line != NULL);
     }
 }
