@@ -55,7 +55,7 @@ typedef struct R(row_room) {
     int at_once;     /* rows that are taken together; 1 if they are not short */
     int apart;       /* of short rows, in elements: from the exponentials of one to those of the next */
     int64_t size;    /* of a row that has room, in elements; a block at least */
-    bool in_results; /* are those of long rows kept where the results will be, which stay in a cache? */
+    bool in_results; /* are exponentials kept where the results will be, which stay in a cache? */
     bool is_crowded; /* see tuning.h */
     R(distributions) d;
     R(kept_rows) * kept; /* of the rows at hand: one of these two */
@@ -132,12 +132,11 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
     const int64_t apart = (cols + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE, wanted = room->postpones ? 2 * apart : apart;
     REAL *memory = NULL;
     const bool wants_memory = cols > SMX_CPU_BLOCK && cols <= R(ROW_BLOCKS) * SMX_CPU_BLOCK;
-    room->in_results =
-        wants_memory && (size_t)cols * sizeof *memory >= SMX_CPU_IN_RESULTS_BYTES && !streams && lies_as(&call->out, R(TYPE));
+    room->in_results = keeps_exponentials && !streams && lies_as(&call->out, R(TYPE));
     if (wants_memory && !room->in_results) memory = aligned_alloc(CACHE_LINE, (size_t)wanted * sizeof *memory);
     room->both[0].memory = memory;
     room->both[1].memory = memory != NULL && room->postpones ? memory + apart : NULL;
-    room->size = memory != NULL || room->in_results ? cols : SMX_CPU_BLOCK;
+    room->size = memory != NULL || (wants_memory && room->in_results) ? cols : SMX_CPU_BLOCK;
     room->postpones = room->postpones && cols <= room->size;
     room->is_crowded = room->postpones && (size_t)wanted * sizeof *memory > SMX_CPU_CROWDED_BYTES;
 }
@@ -155,11 +154,14 @@ FORCE_INLINE R(kept_rows) * R(others_kept)(R(row_room) * room) { return room->ke
 /* Where exponentials from `first` on are. */
 FORCE_INLINE REAL *R(kept_from)(R(kept_rows) * kept, int64_t first) { return kept->memory != NULL ? kept->memory + first : kept->block; }
 
-/* The same of a long row, wherever they are kept. */
-FORCE_INLINE REAL *R(kept_of_row)(const smx_call *call, int64_t row, int64_t first, R(row_room) * room) {
-    if (room->in_results) return element_of_type(R(TYPE), &call->out, row, first);
-    return R(kept_from)(room->kept, first);
+/* The same of row k of those at hand, wherever they are kept. */
+FORCE_INLINE REAL *R(kept_of_row)(const smx_call *call, int64_t row, int k, int64_t first, R(row_room) * room) {
+    if (room->in_results) return element_of_type(R(TYPE), &call->out, row + k, first);
+    return R(kept_from)(room->kept, first) + k * room->apart;
 }
+
+/* Where results are put together that cannot be where they belong. */
+FORCE_INLINE REAL *R(room_for_results)(const R(row_room) * room, REAL *e) { return room->in_results ? room->kept->block : e; }
 
 /* What they are multiplied by, by which those relative to the reference would be by a. */
 FORCE_INLINE REAL R(scale_of_block)(const R(kept_rows) * kept, int64_t first, REAL reference, REAL factor, REAL a) {
@@ -210,7 +212,7 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
     R(growing_state) state = {(REAL)-INFINITY, 0};
     FOR_EACH_BLOCK(call->cols) {
         R(meanwhile) results;
-        REAL *const e = are_kept ? R(kept_of_row)(call, row, first, room) : room->kept->block;
+        REAL *const e = are_kept ? R(kept_of_row)(call, row, 0, first, room) : room->kept->block;
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
         const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, room->is_crowded);
         const R(meanwhile) *const w = keeps && form.type == R(TYPE) ? R(unwritten_block)(call, room, first, BLOCK_SIZE, &results) : NULL;
@@ -253,7 +255,7 @@ FORCE_INLINE void R(states_of_short_rows_of)(row_form form, const smx_call *call
     const R(starts) starts = R(starts_of_rows)(&states->max, rows, factor);
     upcoming next = R(behind_short_rows)(&call->in, row, rows * cols);
     for (int k = 0; k < rows; k++) {
-        REAL *const e = keeps ? room->kept->block + k * room->apart : NULL;
+        REAL *const e = keeps ? R(kept_of_row)(call, row, k, 0, room) : NULL;
         if (cols <= PIECE && starts.is_there.of[k]) {
             part[k] = R(lanes_of_exponentials)(form.type, x[k], cols, starts.start.of[k], factor, next, e);
         } else {
@@ -341,15 +343,15 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
     const bool are_kept = call->cols <= room->size;
     if (form.whole || R(are_short)(room)) {
         const int cols = (int)R(cols_of)(form, call);
-        REAL *const e = room->kept->block + k * room->apart;
-        const destination y = R(results)(form, &call->out, row + k, 0, e, line);
+        REAL *const e = R(kept_of_row)(call, row, k, 0, room), *const own = R(room_for_results)(room, e);
+        const destination y = R(results)(form, &call->out, row + k, 0, own, line);
         R(put_scaled)(form.type, y, cols, e, s->a * s->b, s->target, s->at_target);
-        R(store_results)(form, &call->out, row + k, 0, cols, y, e, line != NULL);
+        R(store_results)(form, &call->out, row + k, 0, cols, y, own, line != NULL);
         return;
     }
     FOR_EACH_BLOCK(call->cols) {
-        REAL *const e = are_kept ? R(kept_of_row)(call, row, first, room) : room->kept->block;
-        REAL *const own = room->in_results ? room->kept->block : e; /* for results that cannot be put together where they belong */
+        REAL *const e = are_kept ? R(kept_of_row)(call, row, 0, first, room) : room->kept->block;
+        REAL *const own = R(room_for_results)(room, e);
         const destination y = R(results)(form, &call->out, row, first, own, line);
         if (are_kept) {
             const REAL a = R(scale_of_block)(room->kept, first, s->reference, factor, s->a);

@@ -9,13 +9,10 @@ enum {
      * before as well. Longer rows are read twice. */
     SMX_CPU_BLOCK_BYTES = 8 << 10,
 
-    /* The exponentials of longer rows are kept up to this size, in memory of the thread's own, and are not computed twice: with 32000 to
-     * 262144 columns that takes 0.55 to 0.75 of the time, in second-level caches of 512 KiB and past them. */
+    /* The exponentials of longer rows are kept up to this size, in memory of the thread's own if their results do not stay in a cache, and
+     * are not computed twice: with 32000 to 262144 columns that takes 0.55 to 0.75 of the time, in second-level caches of 512 KiB and past
+     * them. */
     SMX_CPU_ROW_BYTES = 1 << 20,
-
-    /* From so many bytes on they do not stay in a first-level cache, and are kept where the results will be if those stay in another: that
-     * spares memory and, with 32000 to 262144 columns in third-level caches, takes 0.73 to 0.9 of the time. */
-    SMX_CPU_IN_RESULTS_BYTES = 32 << 10,
 
     /* Of rows that are short beside this, as many are taken together as there are lanes. */
     SMX_CPU_AT_ONCE_BYTES = 8 << 10,
