@@ -92,6 +92,7 @@ template <int V, int N, int per_row> struct part {
     }
     template <class S> __device__ const S *place(const operand &from, int n) const { return from.element<S>(o, column(n), i); }
 
+    // nvcc was seen to multiply strides ahead of the loop over columns, more products than there are registers: hence here().
     template <class S, class R> __device__ __forceinline__ void ask_for(operand from, R (&to)[V][N]) const {
         from.inner_stride = here(from.inner_stride);
 #pragma unroll
@@ -184,16 +185,19 @@ template <int per_row, int per_block, int elements> struct shape {
         constexpr int V = vector_elements<T>, N = per_thread / V, warps = per_block / 32;
 
         const row_operands &rows = program.rows;
-        const int group = static_cast<int>(threadIdx.x) % groups, thread = static_cast<int>(threadIdx.x) / groups;
+        const int group = static_cast<int>(threadIdx.x) % groups;
         const int64_t per_outer = (rows.inner + V - 1) / V, bundles = bundles_of(program);
         const bool stays = rows.cols <= per_row * N;
         for (int64_t first = block * groups; first < bundles; first += blocks * groups) {
+            const int thread = static_cast<int>(here(threadIdx.x)) / groups;
             const int64_t own = first + group, bundle = own < bundles ? own : bundles - 1;
             const int64_t o = bundle / per_outer, i = bundle % per_outer * V, left = rows.inner - i;
             const int held = own >= bundles ? 0 : left < V ? static_cast<int>(left) : V;
             const int64_t row = o * rows.inner + i;
             using part_type = part<V, N, per_row>;
-            const auto part_from = [&](int64_t column) { return part_type{o, i, column, held > 0 ? rows.cols : 0, static_cast<int>(here(thread)), held}; };
+            const auto part_from = [&](int64_t column) {
+                return part_type{o, i, column, held > 0 ? rows.cols : 0, static_cast<int>(here(thread)), held};
+            };
 
             decltype(program.key(row)) key[V];
             decltype(program.begin(key[0], row, false)) line[V];
