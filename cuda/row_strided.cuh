@@ -167,6 +167,7 @@ template <int per_row, int per_block, int elements> struct shape {
     template <class P>
     static constexpr int min_blocks = sizeof(typename P::real) == 8 || P::two_numbers || alone<P> ? 1
                                       : !P::reduces                                               ? 2
+                                      : sizeof(typename P::element) == 4                          ? 3
                                                                                                   : 0;
 
     // Bundles of up to V rows, side by side.
