@@ -218,21 +218,23 @@ static inline REAL R(infinite_sum)(smxDataType_t type, const void *x, int n) {
     return found ? (REAL)NAN : (REAL)INFINITY;
 }
 
-/* Of no more than a piece, the sums of the lanes. */
-FORCE_INLINE R(lanes) R(lanes_of_products)(smxDataType_t type, const void *a, const void *b, int n) {
+/* The sums of the lanes of elements [from, end), no more than a piece. */
+FORCE_INLINE R(lanes) R(piece_of_products)(smxDataType_t type, const void *a, const void *b, int from, int end) {
     R(lanes) piece;
-    PIECE_OF(piece, 0, n, R(product)(R(lanes_at)(type, a, i, m), R(lanes_at)(type, b, i, m)));
+    PIECE_OF(piece, from, end, R(product)(R(lanes_at)(type, a, i, m), R(lanes_at)(type, b, i, m)));
     return piece;
 }
 
-FORCE_INLINE R(lanes) R(lanes_of_sum)(smxDataType_t type, const void *x, int n) {
+FORCE_INLINE R(lanes) R(piece_of_elements)(smxDataType_t type, const void *x, int from, int end) {
     R(lanes) piece;
-    PIECE_OF(piece, 0, n, R(lanes_at)(type, x, i, m));
+    PIECE_OF(piece, from, end, R(lanes_at)(type, x, i, m));
     return piece;
 }
 
 FORCE_INLINE double R(dot_product)(smxDataType_t type, const void *a, const void *b, int n) {
-    SUM_OF(n, R(product)(R(lanes_at)(type, a, i, m), R(lanes_at)(type, b, i, m)));
+    SUM_OF_PIECES(n, piece = R(piece_of_products)(type, a, b, from, end));
 }
 
-FORCE_INLINE double R(sum_of)(smxDataType_t type, const void *x, int n) { SUM_OF(n, R(lanes_at)(type, x, i, m)); }
+FORCE_INLINE double R(sum_of)(smxDataType_t type, const void *x, int n) {
+    SUM_OF_PIECES(n, piece = R(piece_of_elements)(type, x, from, end));
+}

@@ -83,9 +83,9 @@ FORCE_INLINE void R(gradient_sums)(row_form form, const smx_call *call, int64_t 
     for (int k = 0; k < rows; k++) {
         const void *const dy = R(elements)(form, &call->second, row + k, 0, cols, room->kept->block);
         if (of_products)
-            part[k] = R(lanes_of_products)(form.type, R(elements)(form, &call->in, row + k, 0, cols, room_y), dy, cols);
+            part[k] = R(piece_of_products)(form.type, R(elements)(form, &call->in, row + k, 0, cols, room_y), dy, 0, cols);
         else
-            part[k] = R(lanes_of_sum)(form.type, dy, cols);
+            part[k] = R(piece_of_elements)(form.type, dy, 0, cols);
     }
     R(across_each)(part, rows, sum->of, true);
 }
