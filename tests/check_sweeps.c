@@ -56,7 +56,7 @@ void sweep_values(smxOp_t op, smxDataType_t type) {
     for (values kind = VALUES_NORMAL; kind < VALUES_HARD; kind++) {
         for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
             if (session_small() && columns[i] > 1000) continue;
-            trial t = trial_of(op, type, 4, columns[i]);
+            trial t = trial_of(op, type, kind == VALUES_STEEP ? 20 : 4, columns[i]);
             t.values = kind;
             t.seed = i + 100;
             check_trial(&t);

@@ -8,7 +8,7 @@ static const double minus_inf = (double)-INFINITY;
 
 const char *values_name(values kind) {
     static const char *const names[VALUES_COUNT] = {"normal",    "large",    "offset", "masked",  "finite mask", "peak",
-                                                    "confident", "denormal", "equal",  "distant", "hard"};
+                                                    "confident", "denormal", "equal",  "distant", "steep",       "hard"};
     return names[kind];
 }
 
@@ -41,6 +41,14 @@ static void fill_distant(generator *g, smxDataType_t type, int64_t row, int64_t 
     const double base = ldexp(row % 2 == 0 ? 1.37 : -1.37, 4 + 2 * (int)(row % exponents));
     const double apart = fmax(type_spacing(type, base), 0.25);
     for (int64_t j = 0; j < cols; j++) x[j] = base + (double)next_below(g, 30) * apart;
+}
+
+/* What some elements say of the others is wrong: by little or by so much that exponentials relative to them are infinite, or all 0. */
+static void fill_steep(generator *g, int64_t row, int64_t cols, double *x) {
+    static const double heights[] = {0, 5, 17, 40, 69, 90, 150, 300};
+    const double height = heights[row % 8] * (row / 8 % 2 == 0 ? 1.0 : -1.0), level = row % 3 == 0 ? -40.0 : 9.0 * (double)(row % 5);
+    fill_normal(g, cols, level, 2.0, x);
+    for (int64_t j = cols / 4; j < cols - cols / 4; j++) x[j] += height;
 }
 
 typedef enum hard_row {
@@ -141,6 +149,7 @@ void fill_logits(values kind, smxDataType_t type, uint64_t seed, int64_t row, in
     case VALUES_DENORMAL: fill_denormal(&g, type, cols, x); return;
     case VALUES_EQUAL: fill_constant(cols, 3.0 * next_normal(&g), x); return;
     case VALUES_DISTANT: fill_distant(&g, type, row, cols, x); return;
+    case VALUES_STEEP: fill_steep(&g, row, cols, x); return;
     case VALUES_HARD: fill_hard(&g, type, row, cols, x); return;
     default: fill_normal(&g, cols, 0.0, 3.0, x); return;
     }

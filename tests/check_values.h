@@ -15,6 +15,7 @@ typedef enum values {
     VALUES_DENORMAL,    /* denormal numbers and zeros of either sign */
     VALUES_EQUAL,       /* every entry the same number */
     VALUES_DISTANT,     /* from row to row further away from 0, with the smallest differences that count there */
+    VALUES_STEEP,       /* low at both ends and up to 300 higher between them, or the other way, from row to row differently */
     VALUES_HARD,        /* row by row: rows of only -inf, NaN or +inf somewhere, extremes, and ordinary rows between them */
     VALUES_COUNT
 } values;

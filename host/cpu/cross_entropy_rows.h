@@ -25,10 +25,10 @@ static inline REAL R(plain_loss)(const smx_call *call, REAL a, REAL reference, R
 }
 
 /* g * (p_j * share - [j = target] * a), with p_j = e_j * normalizer */
-static inline R(scaling) R(gradient_scaling)(REAL reference, REAL normalizer, REAL p_target, int64_t target, REAL g, REAL share, REAL a) {
-    return (R(scaling)){.reference = reference,
-                        .a = normalizer,
+static inline R(scaling) R(gradient_scaling)(REAL normalizer, REAL p_target, int64_t target, REAL g, REAL share, REAL a) {
+    return (R(scaling)){.a = normalizer,
                         .b = R(plain)(g * share),
+                        .most = (REAL)INFINITY,
                         .target = target,
                         .at_target = R(plain)(g * (p_target * share - a))};
 }
@@ -37,38 +37,42 @@ static inline REAL R(target_logit)(const smx_call *call, int64_t row, int64_t ta
     return R(element)(&call->in, row_offset(&call->in.layout, row) + target * call->in.layout.colStride);
 }
 
-/* Of the rows at hand: their targets' logits and weights. */
+/* Of the rows at hand: their targets' logits and weights, and probabilities if there is a gradient. */
 typedef struct R(row_targets) {
-    R(per_row) x, a;
+    R(per_row) x, a, p;
 } R(row_targets);
 
 FORCE_INLINE void R(put_loss_gradients)(row_form form, const R(loss_rule) * l, int64_t row, int rows, const int64_t *target,
                                         const R(row_targets) * t, R(row_room) * room) {
     const smx_call *call = l->call;
-    const REAL scale = (REAL)call->scale, factor = R(factor)(scale);
-    const R(distributions) *const d = &room->d;
-    R(per_row) g, share, p;
+    const REAL scale = (REAL)call->scale;
+    R(per_row) g, share;
     for (int k = 0; k < rows; k++) g.of[k] = R(upstream)(l, row + k) * scale;
-    for (int k = 0; k < rows; k++) share.of[k] = R(share_of_probabilities)(call, (double)t->a.of[k], d->lse.of[k]);
-    R(set)(p.of, R(product)(R(exponentials_of_rows)(&t->x, &d->reference, factor), R(get)(d->normalizer.of)));
+    for (int k = 0; k < rows; k++) share.of[k] = R(share_of_probabilities)(call, (double)t->a.of[k], room->d.lse.of[k]);
     for (int k = 0; k < rows; k++) {
-        const R(scaling) s =
-            R(gradient_scaling)(d->reference.of[k], d->normalizer.of[k], p.of[k], target[k], g.of[k], share.of[k], t->a.of[k]);
+        const R(scaling) s = R(gradient_scaling)(room->normalizer.of[k], t->p.of[k], target[k], g.of[k], share.of[k], t->a.of[k]);
         R(put_scaled_exponentials)(form, call, row, k, room, &s);
     }
+}
+
+/* ln_sum and reference - x_target say little of the loss of a target that is almost certain, where exponentials are counted from a start.
+ */
+FORCE_INLINE REAL R(loss_of_target)(const smx_call *call, const R(row_targets) * t, const R(distributions) * d, int k, bool has_p) {
+    if (FUSES_EXPONENTS && has_p && t->p.of[k] > (REAL)0.5) return t->a.of[k] * -R(log)(t->p.of[k]) + (REAL)R(z_term)(call, d->lse.of[k]);
+    return R(plain_loss)(call, t->a.of[k], d->reference.of[k], d->ln_sum.of[k], d->lse.of[k], t->x.of[k]);
 }
 
 FORCE_INLINE void R(loss_rows_of)(row_form form, const R(loss_rule) * l, int64_t row, int rows, const int64_t *target, R(row_room) * room) {
     const smx_call *call = l->call;
     const bool has_gradient = call->out.data != NULL && l->divisor != 0;
-    R(row_targets) t = {{{0}}, {{0}}};
+    R(row_targets) t = {{{0}}, {{0}}, {{0}}};
     R(per_row) loss;
     for (int k = 0; k < rows; k++) t.x.of[k] = R(target_logit)(call, row + k, target[k]); /* before the gradient may overwrite it */
     for (int k = 0; k < rows; k++) t.a.of[k] = R(weight_of)(l, target[k]);
     R(find_distributions)(form, call, row, rows, room, true, has_gradient);
     const R(distributions) *const d = &room->d;
-    for (int k = 0; k < rows; k++)
-        loss.of[k] = R(plain_loss)(call, t.a.of[k], d->reference.of[k], d->ln_sum.of[k], d->lse.of[k], t.x.of[k]);
+    for (int k = 0; k < rows && has_gradient; k++) t.p.of[k] = R(probability_of)(call, row, k, target[k], t.x.of[k], room);
+    for (int k = 0; k < rows; k++) loss.of[k] = R(loss_of_target)(call, &t, d, k, has_gradient);
     for (int k = 0; k < rows; k++) R(yield)(l, row + k, loss.of[k], d->lse.of[k]);
     if (has_gradient)
         R(put_loss_gradients)(form, l, row, rows, target, &t, room);
@@ -96,7 +100,7 @@ FORCE_INLINE void R(gradient_from_lse_row_of)(row_form form, const R(loss_rule) 
         return;
     }
     const REAL x_target = R(target_logit)(call, row, target); /* before the gradient may overwrite it */
-    const R(scaling) s = R(gradient_scaling)(lse, 1, R(exponential)(scale * x_target, lse, factor), target, g, share, a);
+    const R(scaling) s = R(gradient_scaling)(1, R(exponential)(scale * x_target, lse, factor), target, g, share, a);
     const R(lanes) scales = R(all)(scale), reference = R(all)(lse);
     open_line *const line = room->line;
     FOR_EACH_BLOCK(R(cols_of)(form, call)) {
@@ -106,7 +110,7 @@ FORCE_INLINE void R(gradient_from_lse_row_of)(row_form form, const R(loss_rule) 
         PUT_EACH(form.type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next, i),
                   R(scaled_with_target)(R(exponentials)(R(product)(scales, R(lanes_at)(form.type, x, i, m)), reference, factor), s.b,
-                                        target - first - i, s.at_target)));
+                                        s.most, target - first - i, s.at_target)));
         R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, line != NULL);
     }
 }
@@ -124,8 +128,7 @@ static void R(gradient_from_lse_rows)(const R(loss_rule) * l, int64_t row, int r
 
 /* The distribution of the row relative to a given logsumexp, which may be of more columns than these. */
 static inline void R(rescale_to_lse)(R(distribution) * d, REAL lse, REAL scale) {
-    const REAL rest = R(rest)(d->reference, R(factor)(scale));
-    d->normalizer = isfinite(lse) ? R(exponential)(scale * d->reference, lse, R(factor)(1)) * R(exp2)(-rest) : (REAL)NAN;
+    d->normalizer = isfinite(lse) ? R(exponential)(scale * d->reference, lse, R(factor)(1)) : (REAL)NAN;
     d->lse = lse;
 }
 
@@ -159,7 +162,7 @@ static void R(general_row)(const R(loss_rule) * l, int64_t row, int64_t target, 
         }
         if (target >= first && target < first + BLOCK_SIZE) a[target - first] += a_target;
         for (int j = 0; j < BLOCK_SIZE; j++) {
-            const REAL p = R(exponential_of)(u[j], d.reference, factor) * d.normalizer;
+            const REAL p = R(exponential)(u[j], d.reference, factor) * d.normalizer;
             a[j] = g * R(slope)(call, u[j]) * (p * share - a[j]);
         }
         R(store)(&call->out, row, first, BLOCK_SIZE, a, smx_cpu_streams(call));

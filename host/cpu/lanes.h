@@ -74,31 +74,36 @@ FORCE_INLINE R(lanes) R(larger)(R(lanes) a, R(lanes) b) {
     return a;
 }
 
+FORCE_INLINE R(lanes) R(smaller)(R(lanes) a, R(lanes) b) {
+    FOR_EACH_VECTOR a.of[v] = R(min)(a.of[v], b.of[v]);
+    return a;
+}
+
 /* The exponentials of elements that are not above the reference, in two steps; see begun_at_element_float(). */
 typedef struct R(begun_lanes) {
     R(begun) of[R(VECTORS)];
 } R(begun_lanes);
 
-FORCE_INLINE R(begun_lanes) R(begun_at_elements)(R(lanes) x, R(lanes) start, REAL factor) {
+FORCE_INLINE R(begun_lanes) R(begun_at_elements)(R(lanes) x, const R(exponents) * e) {
     R(begun_lanes) begun;
-    FOR_EACH_VECTOR begun.of[v] = R(begun_at_element)(x.of[v], start.of[v], factor);
+    FOR_EACH_VECTOR begun.of[v] = R(begun_at_element)(x.of[v], e);
     return begun;
 }
 
-FORCE_INLINE R(begun_lanes) R(begun_at_distances)(R(lanes) x, R(lanes) reference, REAL factor, R(lanes) rest) {
+FORCE_INLINE R(begun_lanes) R(begun_at_distances)(R(lanes) x, R(lanes) reference, REAL factor) {
     R(begun_lanes) begun;
-    FOR_EACH_VECTOR begun.of[v] = R(begun_at_distance)(reference.of[v] - x.of[v], factor, rest.of[v]);
+    FOR_EACH_VECTOR begun.of[v] = R(begun_at_distance)(reference.of[v] - x.of[v], factor);
     return begun;
 }
 
-FORCE_INLINE R(lanes) R(powers)(R(begun_lanes) begun, REAL factor) {
+FORCE_INLINE R(lanes) R(powers)(R(begun_lanes) begun, const R(exponents) * e) {
     R(lanes) powers;
-    FOR_EACH_VECTOR powers.of[v] = R(power)(begun.of[v], factor);
+    FOR_EACH_VECTOR powers.of[v] = R(power)(begun.of[v], e);
     return powers;
 }
 
-FORCE_INLINE R(lanes) R(add_powers)(R(lanes) sum, R(begun_lanes) begun, REAL factor) {
-    FOR_EACH_VECTOR sum.of[v] = R(add_power)(sum.of[v], begun.of[v], factor);
+FORCE_INLINE R(lanes) R(add_powers)(R(lanes) sum, R(begun_lanes) begun, const R(exponents) * e) {
+    FOR_EACH_VECTOR sum.of[v] = R(add_power)(sum.of[v], begun.of[v], e);
     return sum;
 }
 

@@ -44,7 +44,7 @@ typedef struct R(kept_rows) {
 typedef struct R(unwritten_row) {
     bool is_there;
     int64_t row;
-    REAL reference, normalizer;
+    REAL counted_from, normalizer;
 } R(unwritten_row);
 
 /* What the functions of rows share: what is known of the rows at hand, and where exponentials are kept. */
@@ -58,7 +58,10 @@ typedef struct R(row_room) {
     bool in_results; /* are exponentials kept where the results will be, which stay in a cache? */
     bool is_crowded; /* see tuning.h */
     R(distributions) d;
-    R(kept_rows) * kept; /* of the rows at hand: one of these two */
+    REAL inverse;          /* of the factor */
+    R(per_row) normalizer; /* probability = exponential that is kept or would be * normalizer; see row_start.h */
+    REAL counted_from;     /* of a long row, the reference whose start that is relative to */
+    R(kept_rows) * kept;   /* of the rows at hand: one of these two */
     R(kept_rows) both[2];
     R(unwritten_row) unwritten;
     open_line own_line;
@@ -67,8 +70,11 @@ typedef struct R(row_room) {
 /* Short rows are taken a few at a time, pass by pass: what a row has to wait for, the steps across its lanes, passes while others are
  * worked on; and what is computed once for a row is computed in lanes for all of them. */
 static inline void R(take_at_once)(R(row_room) * room, const smx_call *call) {
-    const size_t bytes = call->second.data != NULL ? SMX_CPU_AT_ONCE_BYTES_OF_TWO : SMX_CPU_AT_ONCE_BYTES;
-    const int64_t most = (int64_t)(bytes / sizeof(REAL));
+    const size_t of_one = FUSES_EXPONENTS ? SMX_CPU_AT_ONCE_BYTES : SMX_CPU_AT_ONCE_BYTES_BY_MAX;
+    const size_t bytes = call->second.data != NULL ? SMX_CPU_AT_ONCE_BYTES_OF_TWO : of_one;
+    const int64_t streamed = (int64_t)(SMX_CPU_AT_ONCE_BYTES_STREAMED / smx_cpu_element_bytes(call->in.layout.type));
+    int64_t most = (int64_t)(bytes / sizeof(REAL));
+    if (room->line != NULL && most > streamed) most = streamed;
     room->at_once = 1;
     room->apart = 0;
     if (call->in.offsets != NULL || call->rows == 1 || call->cols == 0 || call->cols > most / 2) return;
@@ -122,6 +128,9 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
     room->line = streams ? &room->own_line : NULL;
     room->own_line.at = NULL;
     memset(&room->d, 0, sizeof room->d);
+    room->inverse = 1 / R(factor)((REAL)call->scale);
+    memset(&room->normalizer, 0, sizeof room->normalizer);
+    room->counted_from = 0;
     R(take_at_once)(room, call);
     room->form.type = R(type_of_rows)(call);
     room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, streams);
@@ -163,9 +172,9 @@ FORCE_INLINE REAL *R(kept_of_row)(const smx_call *call, int64_t row, int k, int6
 /* Where results are put together that cannot be where they belong. */
 FORCE_INLINE REAL *R(room_for_results)(const R(row_room) * room, REAL *e) { return room->in_results ? room->kept->block : e; }
 
-/* What they are multiplied by, by which those relative to the reference would be by a. */
+/* What they are multiplied by, by which those counted from the start of the reference would be by a. */
 FORCE_INLINE REAL R(scale_of_block)(const R(kept_rows) * kept, int64_t first, REAL reference, REAL factor, REAL a) {
-    return R(change_of_max)(kept->max[first / SMX_CPU_BLOCK], reference, factor) * a;
+    return R(change_of_start)(kept->max[first / SMX_CPU_BLOCK], reference, factor) * a;
 }
 
 /* A block of the unwritten row, to be written meanwhile; NULL if there is none. */
@@ -173,7 +182,7 @@ FORCE_INLINE const R(meanwhile) * R(unwritten_block)(const smx_call *call, R(row
     const R(unwritten_row) *const u = &room->unwritten;
     R(kept_rows) *const kept = R(others_kept)(room);
     if (!u->is_there) return NULL;
-    const REAL a = R(scale_of_block)(kept, first, u->reference, R(factor)((REAL)call->scale), u->normalizer);
+    const REAL a = R(scale_of_block)(kept, first, u->counted_from, R(factor)((REAL)call->scale), u->normalizer);
     const destination to = {element_of_type(R(TYPE), &call->out, u->row, first), room->line, false};
     *w = R(write_meanwhile)(R(TYPE), R(kept_from)(kept, first), a, to, n);
     return w;
@@ -203,6 +212,26 @@ FORCE_INLINE R(row_state)
     return R(state_below)(type, x, n, own_max > so_far ? own_max : so_far, factor, next, e, w);
 }
 
+/* The same from a guess, which spares the pass for the max; by the max if the guess is no good. A sum of exponentials that are kept is
+ * counted from the start of what is here in place of a max then. */
+FORCE_INLINE R(row_state)
+    R(state_near)(smxDataType_t type, const void *x, int n, REAL guess, REAL factor, upcoming next, REAL *e, const R(meanwhile) * w) {
+    const REAL most = FUSES_EXPONENTS && x != e ? R(most_of_guess)(guess, factor) : 0;
+    if (most > 0) {
+        const R(origin) origin = R(origin_of)(guess, factor, 1 / factor);
+        REAL max;
+        const double sum = R(sum_from_start)(type, x, n, origin, factor, next, e, w, &max);
+        R(write_ends)(type, w);
+        if (sum < (double)most && e != NULL) return (R(row_state)){guess, (REAL)sum};
+        if (sum < (double)most) {
+            max = max > guess ? max : guess;
+            return (R(row_state)){max, (REAL)sum / R(counts_of)(R(all)(max), origin, factor).of[0][0]};
+        }
+        w = NULL;
+    }
+    return R(state_of_block)(type, x, n, guess, factor, next, e, w);
+}
+
 /* ---- long rows ---- */
 
 /* Of a row in blocks. Keeps the exponentials if that is wanted and there is room. */
@@ -216,67 +245,22 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
         const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
         const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, room->is_crowded);
         const R(meanwhile) *const w = keeps && form.type == R(TYPE) ? R(unwritten_block)(call, room, first, BLOCK_SIZE, &results) : NULL;
-        const R(row_state) block = R(state_of_block)(form.type, x, BLOCK_SIZE, state.max, factor, next, are_kept ? e : NULL, w);
-        R(grow)(&state, block, factor);
+        const REAL guess = FUSES_EXPONENTS && first == 0 ? R(max_across)(R(lanes_of_sample)(form.type, x, BLOCK_SIZE)) : state.max;
+        const R(row_state) block = R(state_near)(form.type, x, BLOCK_SIZE, guess, factor, next, keeps ? e : NULL, w);
+        if (keeps)
+            R(grow_by)(&state, block, R(change_of_start)(state.max, R(reference)(block.max), factor));
+        else
+            R(grow)(&state, block, factor);
         if (are_kept) room->kept->max[first / SMX_CPU_BLOCK] = state.max;
     }
-    return (R(row_state)){state.max, (REAL)state.sum};
+    const R(row_state) all = {state.max, (REAL)state.sum};
+    if (!keeps) return all;
+    room->counted_from = R(reference)(all.max);
+    room->normalizer.of[0] = R(normalizer_of_sum)(all.sum);
+    return R(state_from_start)(all, factor, room->inverse);
 }
 
-/* ---- short rows ---- */
-
-/* Where exponents are counted from. There is no such place where there are no exponentials, either. */
-typedef struct R(starts) {
-    R(per_row) start;
-    row_flags is_there;
-} R(starts);
-
-FORCE_INLINE R(starts) R(starts_of_rows)(const R(per_row) * max, int rows, REAL factor) {
-    R(starts) starts;
-    for (int k = 0; k < rows; k++) {
-        const REAL reference = R(reference)(max->of[k]);
-        starts.start.of[k] = R(start)(reference, factor);
-        starts.is_there.of[k] = (max->of[k] < (REAL)INFINITY) & R(has_start)(reference, factor);
-    }
-    return starts;
-}
-
-FORCE_INLINE void R(states_of_short_rows_of)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool keeps,
-                                             R(row_states) * states) {
-    const int cols = (int)R(cols_of)(form, call);
-    const REAL factor = R(factor)((REAL)call->scale);
-    const void *x[LANES];
-    R(lanes) part[LANES]; /* the largest, then the sums, in each lane, or one of them all */
-    for (int k = 0; k < rows; k++) {
-        x[k] = R(elements)(form, &call->in, row + k, 0, cols, room->kept->block + k * room->apart);
-        part[k] = R(lanes_of_max)(form.type, x[k], cols);
-    }
-    R(across_each)(part, rows, states->max.of, false);
-    const R(starts) starts = R(starts_of_rows)(&states->max, rows, factor);
-    upcoming next = R(behind_short_rows)(&call->in, row, rows * cols);
-    for (int k = 0; k < rows; k++) {
-        REAL *const e = keeps ? R(kept_of_row)(call, row, k, 0, room) : NULL;
-        if (cols <= PIECE && starts.is_there.of[k]) {
-            part[k] = R(lanes_of_exponentials)(form.type, x[k], cols, starts.start.of[k], factor, next, e);
-        } else {
-            part[k] = R(all)(0);
-            R(set_lane)(&part[k], 0, R(state_below)(form.type, x[k], cols, states->max.of[k], factor, next, e, NULL).sum);
-        }
-        next.at += (size_t)cols * next.each;
-    }
-    R(across_each)(part, rows, states->sum.of, true);
-}
-
-/* Functions of their own: their loops need every register. */
-static __attribute__((noinline)) void R(states_of_short_rows)(const smx_call *call, int64_t row, int rows, R(row_room) * room,
-                                                              R(row_states) * states) {
-    BY_FORM(room->form, R(states_of_short_rows_of), call, row, rows, room, false, states);
-}
-
-static __attribute__((noinline)) void R(states_of_kept_short_rows)(const smx_call *call, int64_t row, int rows, R(row_room) * room,
-                                                                   R(row_states) * states) {
-    BY_FORM(room->form, R(states_of_short_rows_of), call, row, rows, room, true, states);
-}
+#include "short_rows.h"
 
 /* ---- any rows ---- */
 
@@ -289,7 +273,6 @@ FORCE_INLINE void R(find_distributions)(row_form form, const smx_call *call, int
             R(states_of_kept_short_rows)(call, row, rows, room, &states);
         else
             R(states_of_short_rows)(call, row, rows, room, &states);
-        for (int lane = rows; lane < LANES; lane++) states.max.of[lane] = states.sum.of[lane] = 0;
         R(find_distributions_of)(&states, (REAL)call->scale, logs, &room->d);
     } else {
         const R(row_state) state = R(state_of_row)(form, call, row, room, keeps);
@@ -297,21 +280,34 @@ FORCE_INLINE void R(find_distributions)(row_form form, const smx_call *call, int
     }
 }
 
+/* The probability of element x in a column of row k of those at hand, whose exponentials are kept or would be. */
+static inline REAL R(probability_of)(const smx_call *call, int64_t row, int k, int64_t column, REAL x, R(row_room) * room) {
+    const REAL factor = R(factor)((REAL)call->scale), normalizer = room->normalizer.of[k];
+    REAL p;
+    if (call->cols > room->size)
+        p = R(recounted_element)(x, room->counted_from, factor) * normalizer;
+    else if (R(are_short)(room))
+        p = R(kept_of_row)(call, row, k, 0, room)[column] * normalizer;
+    else
+        p = R(kept_of_row)(call, row, k, 0, room)[column] * R(scale_of_block)(room->kept, column, room->counted_from, factor, normalizer);
+    return p > 1 ? 1 : p;
+}
+
 /* With none of the low bits set if it is a NaN; see elements.h. */
 static inline REAL R(plain)(REAL a) { return isnan(a) ? (REAL)NAN : a; }
 
-/* Results are exponentials * a * b, but for that of the target, which is given. */
+/* Results are exponentials * a * b, but for that of the target, which is given; none is above the most. */
 typedef struct R(scaling) {
-    REAL reference, a, b;
+    REAL a, b, most;
     int64_t target; /* a column, or -1 */
     REAL at_target;
 } R(scaling);
 
-FORCE_INLINE R(lanes) R(scaled)(R(lanes) e, REAL by) { return R(product)(e, R(all)(by)); }
+FORCE_INLINE R(lanes) R(scaled)(R(lanes) e, REAL by, REAL most) { return R(limited)(R(product)(e, R(all)(by)), most); }
 
 /* target: counted from the first of these lanes */
-FORCE_INLINE R(lanes) R(scaled_with_target)(R(lanes) e, REAL by, int64_t target, REAL at_target) {
-    e = R(scaled)(e, by);
+FORCE_INLINE R(lanes) R(scaled_with_target)(R(lanes) e, REAL by, REAL most, int64_t target, REAL at_target) {
+    e = R(scaled)(e, by, most);
     if ((uint64_t)target < LANES) {
         REAL all[LANES];
         R(set)(all, e);
@@ -323,15 +319,16 @@ FORCE_INLINE R(lanes) R(scaled_with_target)(R(lanes) e, REAL by, int64_t target,
 
 /* n results; target: counted from the first of them. Past the cache it has to be among them when they are written. In rows of so few
  * elements a branch guessed wrong would cost more than to look for it everywhere. */
-FORCE_INLINE void R(put_scaled)(smxDataType_t type, destination y, int n, const REAL *e, REAL by, int64_t target, REAL at_target) {
+FORCE_INLINE void R(put_scaled)(smxDataType_t type, destination y, int n, const REAL *e, REAL by, REAL most, int64_t target,
+                                REAL at_target) {
     const bool has_target = (uint64_t)target < (uint64_t)n;
     if (!has_target || y.line == NULL) {
-        PUT_EACH(type, y, n, R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by));
+        PUT_EACH(type, y, n, R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by, most));
         if (has_target) R(set_element)(type, y.at, target, at_target);
     } else if (n <= PIECE) {
-        PUT_EACH(type, y, n, R(with_lane)(R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by), (int)target - i, at_target));
+        PUT_EACH(type, y, n, R(with_lane)(R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by, most), (int)target - i, at_target));
     } else {
-        PUT_EACH(type, y, n, R(scaled_with_target)(R(lanes_at)(R(TYPE), e, i, m), by, target - i, at_target));
+        PUT_EACH(type, y, n, R(scaled_with_target)(R(lanes_at)(R(TYPE), e, i, m), by, most, target - i, at_target));
     }
 }
 
@@ -345,7 +342,7 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
         const int cols = (int)R(cols_of)(form, call);
         REAL *const e = R(kept_of_row)(call, row, k, 0, room), *const own = R(room_for_results)(room, e);
         const destination y = R(results)(form, &call->out, row + k, 0, own, line);
-        R(put_scaled)(form.type, y, cols, e, s->a * s->b, s->target, s->at_target);
+        R(put_scaled)(form.type, y, cols, e, s->a * s->b, s->most, s->target, s->at_target);
         R(store_results)(form, &call->out, row + k, 0, cols, y, own, line != NULL);
         return;
     }
@@ -354,15 +351,15 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
         REAL *const own = R(room_for_results)(room, e);
         const destination y = R(results)(form, &call->out, row, first, own, line);
         if (are_kept) {
-            const REAL a = R(scale_of_block)(room->kept, first, s->reference, factor, s->a);
-            R(put_scaled)(form.type, y, BLOCK_SIZE, e, a * s->b, s->target - first, s->at_target);
+            const REAL a = R(scale_of_block)(room->kept, first, room->counted_from, factor, s->a);
+            R(put_scaled)(form.type, y, BLOCK_SIZE, e, a * s->b, s->most, s->target - first, s->at_target);
         } else {
             const void *const x = R(elements)(form, &call->in, row, first, BLOCK_SIZE, e);
             const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, false);
-            const R(lanes) reference = R(all)(s->reference), rest = R(all)(R(rest)(s->reference, factor));
+            const R(recount) recount = R(recount_of)(room->counted_from, factor);
             PUT_EACH(form.type, y, BLOCK_SIZE,
-                     (fetch_upcoming(next, i), R(scaled_with_target)(R(exponentials_of)(form.type, x, i, m, reference, factor, rest),
-                                                                     s->a * s->b, s->target - first - i, s->at_target)));
+                     (fetch_upcoming(next, i), R(scaled_with_target)(R(recounted)(R(lanes_at)(form.type, x, i, m), &recount), s->a * s->b,
+                                                                     s->most, s->target - first - i, s->at_target)));
         }
         R(store_results)(form, &call->out, row, first, BLOCK_SIZE, y, own, line != NULL);
     }

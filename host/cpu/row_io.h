@@ -101,7 +101,8 @@ FORCE_INLINE int64_t R(near)(const smx_operand *o, int n) {
 
 FORCE_INLINE upcoming R(behind_short_rows)(const smx_operand *o, int64_t row, int n) {
     const bool far = R(is_far)(o);
-    return R(behind)(o, row, 0, far ? SMX_CPU_FETCH_BYTES_OF_SHORT_ROWS : R(near)(o, n), far);
+    const int64_t bytes = R(near)(o, n);
+    return R(behind)(o, row, 0, far && bytes < SMX_CPU_FETCH_BYTES_OF_SHORT_ROWS ? SMX_CPU_FETCH_BYTES_OF_SHORT_ROWS : bytes, far);
 }
 
 FORCE_INLINE upcoming R(behind_block)(const smx_operand *o, int64_t row, int64_t first, int n, bool crowded) {

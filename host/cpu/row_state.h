@@ -2,12 +2,15 @@
  * exponentials relative to it. Parts merge in any grouping; the empty part is (-inf, 0). cuda/row_state.cuh is its twin.
  * Included once per REAL, after lanes.h.
  *
- * Element x counts 2^((x - reference) * factor + rest), with factor = scale * log2(e) and the reference
+ * Element x counts 2^((x - reference) * factor), with factor = scale * log2(e) and the reference
  *   max   if that is finite. Differences are exact near the max, so elements of any magnitude are told apart as well as their
  *         type can, also in rows of nothing but the most negative float;
  *   0     if the max is -inf (every exponential and the sum are 0) or +inf (the sum is +inf, or NaN if there is a NaN).
- * The rest is 0 but where one operation computes the exponent as x * factor - start, with reference * factor, rounded, as the start. There
- * it is what the rounding took, and below 2^-8, for that is done only if the product is not too large. */
+ * In place of the max there may be any other number near it: see row_start.h. */
+#ifndef FUSES_EXPONENTS
+#define FUSES_EXPONENTS (EXP2_FUSES && sizeof(REAL) == sizeof(float)) /* are they counted from starts? */
+#endif
+
 typedef struct R(row_state) {
     REAL max, sum;
 } R(row_state);
@@ -21,34 +24,12 @@ static inline REAL R(factor)(REAL scale) {
     return factor < most ? factor : most; /* an infinite one would make 0 * inf of the max */
 }
 
-#ifndef FUSES_EXPONENTS
-#define FUSES_EXPONENTS (EXP2_FUSES && sizeof(REAL) == sizeof(float)) /* into that one operation */
-#define MOST_TO_START_FROM 0x1p16f
-#endif
-
-/* Is there a start that exponents can be counted from? Without one the reference has to be subtracted first. */
-static inline bool R(has_start)(REAL reference, REAL factor) {
-    return !FUSES_EXPONENTS || fabsf((float)(reference * factor)) <= MOST_TO_START_FROM;
-}
-
-static inline REAL R(rest)(REAL reference, REAL factor) {
-    if (!FUSES_EXPONENTS) return 0;
-    const float rest = multiply_add((float)reference, (float)factor, -(float)(reference * factor));
-    return R(has_start)(reference, factor) ? (REAL)rest : 0;
-}
-
 /* 2^((x - reference) * factor) */
 static inline REAL R(exponential)(REAL x, REAL reference, REAL factor) { return R(exp2)((x - reference) * factor); }
 
-/* What an element counts. */
-static inline REAL R(exponential_of)(REAL x, REAL reference, REAL factor) {
-    return R(exp2)((x - reference) * factor + R(rest)(reference, factor));
-}
-
 /* By what to multiply exponentials relative to one max, for them to be relative to another one's reference. */
 static inline REAL R(change_of_max)(REAL max, REAL reference, REAL factor) {
-    if (max == reference) return 1;
-    return R(exp2)((max - reference) * factor + (R(rest)(reference, factor) - R(rest)(R(reference)(max), factor)));
+    return max == reference ? 1 : R(exponential)(max, reference, factor);
 }
 
 static inline R(row_state) R(merge)(R(row_state) a, R(row_state) b, REAL factor) {
@@ -62,11 +43,15 @@ typedef struct R(growing_state) {
     double sum;
 } R(growing_state);
 
-/* block: the state of elements among which the max so far was counted. */
-static inline void R(grow)(R(growing_state) * s, R(row_state) block, REAL factor) {
-    if (s->sum != 0 && block.max != s->max) s->sum *= (double)R(change_of_max)(s->max, R(reference)(block.max), factor);
+/* block: the state of elements among which the max so far was counted. change: of the sum so far, to be relative to that one's. */
+static inline void R(grow_by)(R(growing_state) * s, R(row_state) block, REAL change) {
+    if (s->sum != 0) s->sum *= (double)change;
     s->sum += (double)block.sum;
     s->max = block.max;
+}
+
+static inline void R(grow)(R(growing_state) * s, R(row_state) block, REAL factor) {
+    R(grow_by)(s, block, s->sum != 0 ? R(change_of_max)(s->max, R(reference)(block.max), factor) : 1);
 }
 
 /* What a finished row says of its elements. A row with +inf has no distribution (inf / inf): everything but lse is NaN. */
@@ -77,20 +62,19 @@ typedef struct R(distribution) {
     REAL lse;        /* log of the sum of exp(scale * x) */
 } R(distribution);
 
-/* 1 / sum, or the next number above that if the sum times only that is 1: with a start, what the largest element counts is only almost 1,
- * and a probability of 1 is to be that. None is above. */
+/* 1 / sum, or the next number above that if the sum times it is less than 1: a lone probability is to be 1. More than that they
+ * are made not to be; see limited(). */
 static inline REAL R(normalizer_of_sum)(REAL sum) {
     if (isinf(sum)) sum = (REAL)NAN;
     const REAL rounded = 1 / sum;
     if (!FUSES_EXPONENTS) return rounded;
     const REAL above = (REAL)bits_to_float(float_to_bits((float)rounded) + 1);
-    return ((sum * rounded < 1) & (sum * above <= 1)) ? above : rounded;
+    return sum * rounded < 1 ? above : rounded;
 }
 
 /* ln_sum: the logarithm of the state's sum */
 FORCE_INLINE R(distribution) R(distribution_by_log)(R(row_state) s, REAL ln_sum, REAL scale) {
     const REAL reference = R(reference)(s.max);
-    ln_sum -= R(rest)(reference, R(factor)(scale)) * (REAL)0.69314718055994530942;
     return (R(distribution)){reference, R(normalizer_of_sum)(s.sum), isinf(s.sum) ? (REAL)NAN : ln_sum, scale * reference + ln_sum};
 }
 

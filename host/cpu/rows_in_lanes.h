@@ -1,6 +1,6 @@
 /* Several rows at once, one per lane: lane l of element c is x[c * LANES + l], so that what is reduced over a row is reduced vector by
  * vector. For short rows, and for rows that lie side by side. What reductions.h sums up in lanes is summed up here in the same order; only
- * exponents are never counted from a start (row_state.h). Included once per REAL. */
+ * exponents are never counted from a start (row_start.h). Included once per REAL. */
 #include "row.h"
 #include "threads.h"
 #include "transpose.h"
@@ -166,10 +166,10 @@ FORCE_INLINE R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL 
     }
     if (infinite) nan = R(nan_of_group)(x, cols);
 
-    const R(lanes) references = R(get)(reference.of), rests = R(rests)(&reference, factor);
+    const R(lanes) references = R(get)(reference.of);
     for (int i = 0; i < cols * LANES; i += LANES) {
         fetch_upcoming(next, i);
-        R(set)(x + i, R(exponentials_of)(R(TYPE), x, i, LANES, references, factor, rests));
+        R(set)(x + i, R(exponentials_of)(R(TYPE), x, i, LANES, references, factor));
     }
     states.sum = R(sums_of_group)(x, cols);
     if (infinite) FOR_EACH_LANE if (states.max.of[lane] == (REAL)INFINITY) states.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;

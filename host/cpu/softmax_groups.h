@@ -8,7 +8,7 @@ static void R(softmax_group)(const smx_call *call, const R(row_group) * g, REAL 
     FOR_EACH_LANE
     if (d.sum.of[lane] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO) d.normalizer.of[lane] = 0;
     const R(lanes) normalizer = R(get)(d.normalizer.of);
-    for (int c = 0; c < g->cols; c++) R(set)(x + c * LANES, R(product)(R(get)(x + c * LANES), normalizer));
+    for (int c = 0; c < g->cols; c++) R(set)(x + c * LANES, R(limited)(R(product)(R(get)(x + c * LANES), normalizer), 1));
     R(store_group)(&call->out, g, x, smx_cpu_streams(call));
 }
 

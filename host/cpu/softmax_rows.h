@@ -3,18 +3,18 @@
 
 static inline REAL R(normalizer_of)(const smx_call *call, const R(row_room) * room, int k) {
     const bool is_zero = room->d.sum.of[k] == 0 && call->empty_row == SMX_EMPTY_ROW_ZERO;
-    return is_zero ? 0 : room->d.normalizer.of[k];
+    return is_zero ? 0 : room->normalizer.of[k];
 }
 
 FORCE_INLINE void R(softmax_rows_of)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room) {
     R(find_distributions)(form, call, row, rows, room, false, true);
     if (room->postpones) {
-        room->unwritten = (R(unwritten_row)){true, row, room->d.reference.of[0], R(normalizer_of)(call, room, 0)};
+        room->unwritten = (R(unwritten_row)){true, row, room->counted_from, R(normalizer_of)(call, room, 0)};
         room->kept = R(others_kept)(room);
         return;
     }
     for (int k = 0; k < rows; k++) {
-        const R(scaling) s = {.reference = room->d.reference.of[k], .a = R(normalizer_of)(call, room, k), .b = 1, .target = -1};
+        const R(scaling) s = {.a = R(normalizer_of)(call, room, k), .b = 1, .most = 1, .target = -1};
         R(put_scaled_exponentials)(form, call, row, k, room, &s);
     }
 }

@@ -71,7 +71,7 @@ static void R(top_k_row)(const smx_call *call, int64_t row, bad_rows *bad) {
     const REAL factor = R(factor)((REAL)call->scale);
     for (int64_t at = row * c->per_row; at < (row + 1) * c->per_row; at++) {
         const REAL x = R(element_of_row)(call, row, chosen(c, at));
-        const REAL probability = R(exponential_of)(x, d.reference, factor) * d.normalizer;
+        const REAL probability = R(exponential)(x, d.reference, factor) * d.normalizer;
         c->probabilities[at] = (float)(probability > 1 ? 1 : probability); /* the sum of the row is rounded for itself */
     }
 }

@@ -5,18 +5,20 @@
 #include "../internal.h"
 
 enum {
-    /* Of a row, this much is held between passes: a quarter of a first-level cache, for there are its exponentials and those of the row
-     * before as well. Longer rows are read twice. */
-    SMX_CPU_BLOCK_BYTES = 8 << 10,
+    /* Of a row, this much is held between passes: half of a first-level cache. Longer rows are read twice. */
+    SMX_CPU_BLOCK_BYTES = 16 << 10,
 
     /* The exponentials of longer rows are kept up to this size, in memory of the thread's own if their results do not stay in a cache, and
      * are not computed twice: with 32000 to 262144 columns that takes 0.55 to 0.75 of the time, in second-level caches of 512 KiB and past
      * them. */
     SMX_CPU_ROW_BYTES = 1 << 20,
 
-    /* Of rows that are short beside this, as many are taken together as there are lanes. */
-    SMX_CPU_AT_ONCE_BYTES = 8 << 10,
-    SMX_CPU_AT_ONCE_BYTES_OF_TWO = 2 << 10, /* where there are two operands, of which as much again is on its way to the cache */
+    /* Of rows that are short beside this, as many are taken together as there are lanes: half as much where their max has to be found
+     * before, so that they are in the first-level cache for both passes. */
+    SMX_CPU_AT_ONCE_BYTES = 16 << 10,
+    SMX_CPU_AT_ONCE_BYTES_BY_MAX = 8 << 10,
+    SMX_CPU_AT_ONCE_BYTES_STREAMED = 8 << 10, /* of operands whose results go past the cache: with two threads up to 1.1 times as fast */
+    SMX_CPU_AT_ONCE_BYTES_OF_TWO = 2 << 10,   /* where there are two operands, of which as much again is on its way to the cache */
 
     /* Rows up to so long are taken in groups, one per lane: reductions need no steps across a vector then. Rows that
      * lie side by side are, as long as so many of them fill no more than half of a first-level cache. */

@@ -36,6 +36,22 @@ FORCE_INLINE vector_float max_float(vector_float a, vector_float b) {
 #endif
 }
 
+/* The smaller; b where one of them is NaN. */
+FORCE_INLINE vector_float min_float(vector_float a, vector_float b) {
+    const mask_float smaller = a < b;
+#if defined(__AVX512F__)
+    (void)smaller;
+    return (vector_float)_mm512_min_ps((__m512)a, (__m512)b);
+#else
+    return (vector_float)((smaller & (mask_float)a) | (~smaller & (mask_float)b));
+#endif
+}
+
+FORCE_INLINE vector_double min_double(vector_double a, vector_double b) {
+    const mask_double smaller = a < b;
+    return (vector_double)((smaller & (mask_double)a) | (~smaller & (mask_double)b));
+}
+
 FORCE_INLINE vector_double max_double(vector_double a, vector_double b) {
     const mask_double larger = a > b;
     return (vector_double)((larger & (mask_double)a) | (~larger & (mask_double)b));
