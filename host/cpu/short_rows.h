@@ -27,6 +27,18 @@ FORCE_INLINE const void *R(short_row)(row_form form, const smx_call *call, int64
     return R(elements)(form, &call->in, row + k, 0, (int)R(cols_of)(form, call), room->kept->block + k * room->apart);
 }
 
+/* Asks for both ends of the other rows before the first one is read. What the processor fetches ahead by itself begins anew with every
+ * page; so it does where rows are about one (1000 columns from memory: 1.05 to 1.3 times as fast), and shorter ones need it not. */
+FORCE_INLINE void R(fetch_ends)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room) {
+    const int cols = (int)R(cols_of)(form, call);
+    if (cols <= PIECE || !lies_as(&call->in, form.type)) return;
+    for (int k = 1; k < rows; k++) {
+        const char *const x = R(short_row)(form, call, row, k, room);
+        __builtin_prefetch(x);
+        __builtin_prefetch(x + (size_t)(cols - 1) * smx_cpu_element_bytes(form.type));
+    }
+}
+
 /* Sums from the guess, and the largest elements if no exponentials are kept. */
 FORCE_INLINE void R(sum_from_guess)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool keeps,
                                     const R(guess) * g, R(row_states) * s) {
@@ -72,6 +84,7 @@ FORCE_INLINE void R(guess_states)(row_form form, const smx_call *call, int64_t r
     int wrong = 0;
     FOR_EACH_LANE s->max.of[lane] = guess.reference;
     FOR_EACH_LANE s->sum.of[lane] = lane < rows ? 0 : 1;
+    R(fetch_ends)(form, call, row, rows, room);
     if (guess.most > 0) R(sum_from_guess)(form, call, row, rows, room, keeps, &guess, s);
     const R(per_row) sum = s->sum;
     FOR_EACH_LANE wrong += !R(is_right)(sum.of[lane], guess.most);
