@@ -148,15 +148,14 @@ template <class T, bool gradient, bool terms_vary> struct general_loss_program {
     template <class Lanes, class Part, int n, int m>
     __device__ __forceinline__ reduction reduce(const Part &part, real max, real (&u)[n], const real (&a)[m]) const {
         const real reference = reference_of(max);
-        real sum = real(0), weight = real(0), distances = real(0);
-#pragma unroll
-        for (int j = 0; j < n; j++) {
+        real weight = real(0), distances = real(0);
+        const real sum = sum_by_halves<n>([&](int j) {
             const real e = exponential(u[j], reference, factor()), t = term(part, j, a);
-            sum += e;
             weight += t;
             distances += distance(t, u[j], reference);
             if (gradient) u[j] = selected(cap.cap == real(0), e, u[j]);
-        }
+            return e;
+        });
         return {{max, Lanes::sum(sum)}, Lanes::sum(weight), Lanes::sum(distances)};
     }
 

@@ -85,14 +85,12 @@ template <class T, bool works_on_probabilities> struct reads_logits {
     template <class Lanes, class Part, int n, int m>
     __device__ __forceinline__ reduction reduce(const Part &, real max, real (&x)[n], const real (&)[m]) const {
         const real reference = reference_of(max);
-        real part[2] = {real(0), real(0)};
-#pragma unroll
-        for (int j = 0; j < n; j++) {
+        const real sum = sum_by_halves<n>([&](int j) {
             const real e = exponential(x[j], reference, factor());
-            part[j % 2] += e;
             if constexpr (works_on_probabilities) x[j] = e;
-        }
-        return {max, Lanes::sum(part[0] + part[1])};
+            return e;
+        });
+        return {max, Lanes::sum(sum)};
     }
 
     template <class Result> __device__ __forceinline__ real value_of_element(const Result &result, real x) const {

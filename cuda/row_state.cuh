@@ -34,6 +34,17 @@ template <class R, int n> __device__ __forceinline__ R max_of(const R (&x)[n], R
     return at_least;
 }
 
+// The sum of term(first), term(first + 1), ... of n terms, by halves: log2(n) roundings lie between a term and the sum, where one after
+// the other there are n, which all go the same way when an element is much larger than many equal ones.
+template <int n, int first = 0, class Term> __device__ __forceinline__ auto sum_by_halves(Term term) {
+    if constexpr (n == 1) {
+        return term(first);
+    } else {
+        const auto left = sum_by_halves<n / 2, first>(term);
+        return left + sum_by_halves<n - n / 2, first + n / 2>(term);
+    }
+}
+
 template <class R> struct row_state {
     R max, sum;
 
@@ -63,10 +74,8 @@ template <class R> struct row_state {
     // Adds n elements: their max first, then one rescale of the sum for all of them (the online update).
     template <int n> __device__ void add(const R (&x)[n], R factor) {
         const R new_max = max_of(x, max), reference = reference_of(new_max);
-        R part[2] = {R(0), R(0)};
-#pragma unroll
-        for (int j = 0; j < n; j++) part[j % 2] += exponential(x[j], reference, factor);
-        sum = sum_relative_to(reference, factor) + (part[0] + part[1]);
+        const R added = sum_by_halves<n>([&](int j) { return exponential(x[j], reference, factor); });
+        sum = sum_relative_to(reference, factor) + added;
         max = new_max;
     }
 };

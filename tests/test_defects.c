@@ -102,6 +102,35 @@ START_TEST(masked_logits_first) {
 }
 END_TEST
 
+/* lse - x_target is a difference of numbers that are large beside the loss of a target that is almost certain; and no loss is below 0. */
+START_TEST(loss_of_an_almost_certain_target) {
+    static const double below[] = {12.0, 40.0}, tolerances[] = {1e-6, 1.2e-7}, levels[] = {3.625, -51.375, 17.875};
+    static const int64_t columns[] = {3, 8, 33, 130, 700, 3000, 9000};
+    const smxOp_t op = _i % 2 == 0 ? SMX_OP_CROSS_ENTROPY_FORWARD : SMX_OP_CROSS_ENTROPY_FORWARD_BACKWARD;
+    const double distance = below[_i / 2];
+
+    for (size_t k = 0; k < sizeof columns / sizeof columns[0]; k++) {
+        const int64_t cols = columns[k], targets[] = {0, cols / 2, cols - 1};
+        trial t = trial_of(op, SMX_R_32F, 3, cols);
+        trial_run run;
+        t.reduction = SMX_REDUCTION_NONE;
+        trial_prepare(&run, &t);
+        for (int64_t r = 0; r < 3; r++) {
+            for (int64_t j = 0; j < cols; j++) tensor_store(&run.x, r, j, j == targets[r] ? levels[r] : levels[r] - distance);
+            set_target(&run, r, targets[r]);
+        }
+        buffer_upload(&run.x.memory);
+        call(&run);
+        const double expected = log1p((double)(cols - 1) * exp(-distance));
+        for (int64_t r = 0; r < 3; r++) {
+            ck_assert_double_ge(loss_of(&run, r), 0.0);
+            ck_assert_double_eq_tol(loss_of(&run, r), expected, tolerances[_i / 2] + 4e-6 * expected);
+        }
+        trial_release(&run);
+    }
+}
+END_TEST
+
 /* log(softmax) is -inf once the softmax underflows; a loss is not made that way. */
 START_TEST(probability_that_underflows) {
     const double x[] = {0.0, 200.0, -600.0};
@@ -468,6 +497,7 @@ Suite *suite_defects(void) {
 
     tcase_add_loop_test(tcase, one_masked_logit_and_smoothing_of_0, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, masked_logits_first, 0, OPERATIONS * FLOATING_TYPES);
+    tcase_add_loop_test(tcase, loss_of_an_almost_certain_target, 0, 4);
     tcase_add_loop_test(tcase, probability_that_underflows, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, ignored_row_keeps_its_logits, 0, FLOATING_TYPES);
     tcase_add_loop_test(tcase, ignore_index_outside_of_the_row, 0, FLOATING_TYPES);
