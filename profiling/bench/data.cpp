@@ -77,13 +77,19 @@ data::data(const std::vector<problem> &problems) {
 
 const data::inputs &data::of(const element_facts &type) {
     inputs &found = by_type[type.type == SMX_R_32F ? 0 : type.type == SMX_R_16F ? 1 : 2];
-    if (!found.logits) {
+    if (!found.logits)
         found = {normals(type, count, SEED_OF_LOGITS, DEVIATION_OF_LOGITS), normals(type, count, SEED_OF_GRADIENT, DEVIATION_OF_GRADIENT)};
-        if (!y) y = allocate(static_cast<size_t>(count) * 4);
-        if (!out) out = allocate(static_cast<size_t>(count) * 4);
-        if (!lse) lse = allocate(static_cast<size_t>(rows) * 4);
-    }
     return found;
+}
+
+void *data::of_elements(buffer &memory) {
+    if (!memory) memory = allocate(static_cast<size_t>(count) * 4);
+    return memory.get();
+}
+
+float *data::logsumexp() {
+    if (!lse) lse = allocate(static_cast<size_t>(rows) * 4);
+    return static_cast<float *>(lse.get());
 }
 
 const void *data::logits(const element_facts &type) { return of(type).logits.get(); }

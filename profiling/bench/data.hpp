@@ -28,11 +28,11 @@ class data {
   public:
     explicit data(const std::vector<problem> &problems); // memory for the largest of them
 
-    const void *logits(const element_facts &type);   // like normal numbers, always the same
-    const void *gradient(const element_facts &type); // likewise, others
-    void *forward_result() { return y.get(); }       // what a backward call starts from
-    void *result() { return out.get(); }
-    float *logsumexp() { return static_cast<float *>(lse.get()); }
+    const void *logits(const element_facts &type);    // like normal numbers, always the same
+    const void *gradient(const element_facts &type);  // likewise, others
+    void *forward_result() { return of_elements(y); } // what a backward call starts from
+    void *result() { return of_elements(out); }
+    float *logsumexp();
     const int64_t *targets(int64_t rows, int64_t cols); // always the same of a shape
 
   private:
@@ -40,6 +40,7 @@ class data {
         buffer logits, gradient;
     };
     const inputs &of(const element_facts &type);
+    void *of_elements(buffer &memory); // of any type
 
     int64_t count = 0, rows = 0;
     inputs by_type[3];
