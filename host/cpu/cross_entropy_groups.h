@@ -50,10 +50,11 @@ static void R(loss_group)(const R(loss_rule) * l, const R(row_group) * g, REAL *
     const R(group_targets) t = R(targets_of_group)(l, g, x, bad);
     const R(distributions) d =
         R(distributions_of_group)(x, g->cols, (REAL)call->scale, true, R(behind_group)(&call->in, g->row, g->count * g->cols));
+    R(per_row) loss = R(plain_losses)(call, &t.weight, &t.x, &d);
+    R(add_z_terms)(call, &d, &loss);
     for (int k = 0; k < g->count; k++) {
         const REAL without = t.of[k] == BAD ? (REAL)NAN : 0;
-        const REAL loss = R(plain_loss)(call, t.weight.of[k], d.reference.of[k], d.ln_sum.of[k], d.lse.of[k], t.x.of[k]);
-        R(yield)(l, g->row + k, t.of[k] >= 0 ? loss : without, t.of[k] >= 0 ? d.lse.of[k] : without);
+        R(yield)(l, g->row + k, t.of[k] >= 0 ? loss.of[k] : without, t.of[k] >= 0 ? d.lse.of[k] : without);
     }
     if (call->out.data != NULL) R(store_group_gradients)(l, g, x, &t, &d.normalizer, &d.lse);
 }
@@ -68,7 +69,8 @@ static void R(gradient_from_lse_group)(const R(loss_rule) * l, const R(row_group
         lse.of[lane] = t.of[lane] >= 0 ? R(given_lse)(call, g->row + lane) : 0;
         one.of[lane] = 1;
     }
-    for (int c = 0; c < g->cols; c++) FOR_EACH_LANE x[c * LANES + lane] = R(exponential)(scale * x[c * LANES + lane], lse.of[lane], factor);
+    const R(lanes) scales = R(all)(scale), references = R(get)(lse.of);
+    for (int i = 0; i < g->cols * LANES; i += LANES) R(set)(x + i, R(exponentials)(R(product)(scales, R(get)(x + i)), references, factor));
     R(store_group_gradients)(l, g, x, &t, &one, &lse);
 }
 

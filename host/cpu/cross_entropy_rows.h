@@ -18,10 +18,20 @@ static inline REAL R(share_of_probabilities)(const smx_call *call, double weight
 
 /* ---- index targets, and nothing that involves the other elements: a is 0 but for the target ---- */
 
-/* a * (lse - scale * x_target) + z */
-static inline REAL R(plain_loss)(const smx_call *call, REAL a, REAL reference, REAL ln_sum, REAL lse, REAL x_target) {
-    const REAL distance = a == 0 ? 0 : (REAL)call->scale * (reference - x_target);
-    return a * (ln_sum + distance) + (REAL)R(z_term)(call, lse);
+/* a * (lse - scale * x_target) */
+FORCE_INLINE R(per_row)
+    R(plain_losses)(const smx_call *call, const R(per_row) * a, const R(per_row) * x_target, const R(distributions) * d) {
+    const REAL scale = (REAL)call->scale;
+    R(per_row) loss;
+    FOR_EACH_LANE {
+        const REAL distance = scale * (d->reference.of[lane] - x_target->of[lane]);
+        loss.of[lane] = a->of[lane] * (d->ln_sum.of[lane] + (a->of[lane] == 0 ? 0 : distance));
+    }
+    return loss;
+}
+
+FORCE_INLINE void R(add_z_terms)(const smx_call *call, const R(distributions) * d, R(per_row) * loss) {
+    if (call->z_loss != 0) FOR_EACH_LANE loss->of[lane] += (REAL)R(z_term)(call, d->lse.of[lane]);
 }
 
 /* g * (p_j * share - [j = target] * a), with p_j = e_j * normalizer */
@@ -57,22 +67,25 @@ FORCE_INLINE void R(put_loss_gradients)(row_form form, const R(loss_rule) * l, i
 
 /* ln_sum and reference - x_target say little of the loss of a target that is almost certain, where exponentials are counted from a start.
  */
-FORCE_INLINE REAL R(loss_of_target)(const smx_call *call, const R(row_targets) * t, const R(distributions) * d, int k, bool has_p) {
-    if (FUSES_EXPONENTS && has_p && t->p.of[k] > (REAL)0.5) return t->a.of[k] * -R(log)(t->p.of[k]) + (REAL)R(z_term)(call, d->lse.of[k]);
-    return R(plain_loss)(call, t->a.of[k], d->reference.of[k], d->ln_sum.of[k], d->lse.of[k], t->x.of[k]);
+FORCE_INLINE void R(correct_certain_losses)(const R(row_targets) * t, R(per_row) * loss) {
+    FOR_EACH_LANE {
+        const REAL own = t->a.of[lane] * -R(log)(t->p.of[lane]);
+        loss->of[lane] = t->p.of[lane] > (REAL)0.5 ? own : loss->of[lane];
+    }
 }
 
 FORCE_INLINE void R(loss_rows_of)(row_form form, const R(loss_rule) * l, int64_t row, int rows, const int64_t *target, R(row_room) * room) {
     const smx_call *call = l->call;
     const bool has_gradient = call->out.data != NULL && l->divisor != 0;
     R(row_targets) t = {{{0}}, {{0}}, {{0}}};
-    R(per_row) loss;
     for (int k = 0; k < rows; k++) t.x.of[k] = R(target_logit)(call, row + k, target[k]); /* before the gradient may overwrite it */
     for (int k = 0; k < rows; k++) t.a.of[k] = R(weight_of)(l, target[k]);
     R(find_distributions)(form, call, row, rows, room, true, has_gradient);
     const R(distributions) *const d = &room->d;
     for (int k = 0; k < rows && has_gradient; k++) t.p.of[k] = R(probability_of)(call, row, k, target[k], t.x.of[k], room);
-    for (int k = 0; k < rows; k++) loss.of[k] = R(loss_of_target)(call, &t, d, k, has_gradient);
+    R(per_row) loss = R(plain_losses)(call, &t.a, &t.x, d);
+    if (FUSES_EXPONENTS && has_gradient) R(correct_certain_losses)(&t, &loss);
+    R(add_z_terms)(call, d, &loss);
     for (int k = 0; k < rows; k++) R(yield)(l, row + k, loss.of[k], d->lse.of[k]);
     if (has_gradient)
         R(put_loss_gradients)(form, l, row, rows, target, &t, room);
@@ -109,8 +122,8 @@ FORCE_INLINE void R(gradient_from_lse_row_of)(row_form form, const R(loss_rule) 
         const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, false);
         PUT_EACH(form.type, dx, BLOCK_SIZE,
                  (fetch_upcoming(next, i),
-                  R(scaled_with_target)(R(exponentials)(R(product)(scales, R(lanes_at)(form.type, x, i, m)), reference, factor), s.b,
-                                        s.most, target - first - i, s.at_target)));
+                  R(scaled_with_target)(form.type, R(exponentials)(R(product)(scales, R(lanes_at)(form.type, x, i, m)), reference, factor),
+                                        s.b, s.most, target - first - i, s.at_target)));
         R(store_results)(form, &call->out, row, first, BLOCK_SIZE, dx, room->kept->block, line != NULL);
     }
 }

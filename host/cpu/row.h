@@ -17,17 +17,27 @@
 #ifndef BY_FORM
 typedef struct row_form {
     smxDataType_t type; /* that their elements are dealt with as */
-    bool whole;         /* short rows that lie as that type and are nothing but whole vectors of sixteen: loops need no ends */
+    bool lies;          /* those of all operands lie as that type, side by side; else it is REAL, and they may have to be converted */
+    bool whole;         /* short rows that lie so and are nothing but whole vectors of sixteen: loops need no ends */
 } row_form;
 
-#define BY_FORM(form, f, ...)                                       \
-    do {                                                            \
-        if ((form).whole)                                           \
-            BY_TYPE((form).type, WITH_FORM, f, true, __VA_ARGS__);  \
-        else                                                        \
-            BY_TYPE((form).type, WITH_FORM, f, false, __VA_ARGS__); \
+#define BY_FORM(form, f, ...)                                      \
+    do {                                                           \
+        if ((form).whole)                                          \
+            BY_TYPE((form).type, WITH_FORM, f, true, __VA_ARGS__); \
+        else                                                       \
+            BY_FORM_OF_LONG(form, f, __VA_ARGS__);                 \
     } while (0)
-#define WITH_FORM(type, f, whole, ...) f((row_form){type, whole}, __VA_ARGS__)
+
+/* Of rows that are not short. */
+#define BY_FORM_OF_LONG(form, f, ...)                               \
+    do {                                                            \
+        if ((form).lies)                                            \
+            BY_TYPE((form).type, WITH_FORM, f, false, __VA_ARGS__); \
+        else                                                        \
+            f((row_form){R(TYPE), false, false}, __VA_ARGS__);      \
+    } while (0)
+#define WITH_FORM(type, f, whole, ...) f((row_form){type, true, whole}, __VA_ARGS__)
 #endif
 
 /* Exponentials of rows, beside what they are relative to, block by block. Short rows have theirs in the block, one behind the other. */
@@ -92,8 +102,14 @@ static inline int R(rows_at_once)(const R(row_room) * room, int64_t row, int64_t
 /* Results that go past the cache have to begin where whole vectors may. */
 static inline bool R(are_whole)(const smx_call *call, smxDataType_t type, bool streams) {
     const int64_t begin = (int64_t)((uintptr_t)call->out.data % CACHE_LINE), apart = call->out.layout.outerStride;
-    if (call->cols % LANES != 0 || !all_lie_as(call, type)) return false;
+    if (call->cols % LANES != 0) return false;
     return !streams || (begin == 0 && apart * (int64_t)smx_cpu_element_bytes(type) % CACHE_LINE == 0);
+}
+
+static inline row_form R(form_of_rows)(const smx_call *call, bool are_short, bool streams) {
+    const smxDataType_t type = call->in.layout.type;
+    const bool lies = (type == R(TYPE) || (HAS_WORDS && type != SMX_R_64F)) && all_lie_as(call, type);
+    return (row_form){lies ? type : R(TYPE), lies, lies && are_short && R(are_whole)(call, type, streams)};
 }
 
 /* The columns of a call, of which the compiler is told that they are whole vectors if they are. */
@@ -105,20 +121,23 @@ FORCE_INLINE int64_t R(cols_of)(row_form form, const smx_call *call) {
 }
 
 /* As view() and place(), of a whole row or of a block of one. */
+FORCE_INLINE void *R(lying)(row_form form, const smx_operand *o, int64_t row, int64_t first) {
+    const int64_t at = row * o->layout.outerStride + (form.whole ? 0 : first);
+    return (char *)o->data + at * (int64_t)smx_cpu_element_bytes(form.type);
+}
+
 FORCE_INLINE const void *R(elements)(row_form form, const smx_operand *o, int64_t row, int64_t first, int n, REAL *room) {
-    if (!form.whole) return R(view)(form.type, o, row, first, n, room);
-    return (const char *)o->data + row * o->layout.outerStride * (int64_t)smx_cpu_element_bytes(form.type);
+    return form.lies ? R(lying)(form, o, row, first) : R(view)(form.type, o, row, first, n, room);
 }
 
 FORCE_INLINE destination R(results)(row_form form, const smx_operand *o, int64_t row, int64_t first, REAL *room, open_line *line) {
-    if (!form.whole) return R(place)(form.type, o, row, first, room, line);
-    char *const at = (char *)o->data + row * o->layout.outerStride * (int64_t)smx_cpu_element_bytes(form.type);
-    return (destination){at, line, true};
+    if (!form.lies) return R(place)(form.type, o, row, first, room, line);
+    return (destination){R(lying)(form, o, row, first), line, form.whole};
 }
 
 FORCE_INLINE void R(store_results)(row_form form, const smx_operand *o, int64_t row, int64_t first, int n, destination from,
                                    const REAL *room, bool streams) {
-    if (!form.whole) R(store_room)(o, row, first, n, from, room, streams);
+    if (!form.lies) R(store_room)(o, row, first, n, from, room, streams);
 }
 
 /* Without memory for the rows of a call there is room for a block. */
@@ -132,8 +151,7 @@ static inline void R(make_room)(R(row_room) * room, const smx_call *call, bool k
     memset(&room->normalizer, 0, sizeof room->normalizer);
     room->counted_from = 0;
     R(take_at_once)(room, call);
-    room->form.type = R(type_of_rows)(call);
-    room->form.whole = R(are_short)(room) && R(are_whole)(call, room->form.type, streams);
+    room->form = R(form_of_rows)(call, R(are_short)(room), streams);
     room->kept = &room->both[0];
     room->unwritten.is_there = false;
     room->postpones = call->op == SMX_OP_SOFTMAX_FORWARD && call->in.offsets == NULL && streams && !R(are_short)(room) &&
@@ -264,6 +282,16 @@ FORCE_INLINE R(row_state) R(state_of_row)(row_form form, const smx_call *call, i
 
 /* ---- any rows ---- */
 
+FORCE_INLINE void R(find_distribution_of_row)(row_form form, const smx_call *call, int64_t row, R(row_room) * room, bool keeps) {
+    const R(row_state) state = R(state_of_row)(form, call, row, room, keeps);
+    R(set_distribution)(&room->d, 0, state.sum, R(distribution_of)(state, (REAL)call->scale));
+}
+
+/* A function of its own, as what short rows need is in little code then. */
+static __attribute__((noinline)) void R(find_distribution_of_long_row)(const smx_call *call, int64_t row, R(row_room) * room, bool keeps) {
+    BY_FORM_OF_LONG(room->form, R(find_distribution_of_row), call, row, room, keeps);
+}
+
 /* Leaves the distributions of these rows in the room, their logarithms and their exponentials if that is wanted. */
 FORCE_INLINE void R(find_distributions)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room, bool logs,
                                         bool keeps) {
@@ -275,8 +303,7 @@ FORCE_INLINE void R(find_distributions)(row_form form, const smx_call *call, int
             R(states_of_short_rows)(call, row, rows, room, &states);
         R(find_distributions_of)(&states, (REAL)call->scale, logs, &room->d);
     } else {
-        const R(row_state) state = R(state_of_row)(form, call, row, room, keeps);
-        R(set_distribution)(&room->d, 0, state.sum, R(distribution_of)(state, (REAL)call->scale));
+        R(find_distribution_of_long_row)(call, row, room, keeps);
     }
 }
 
@@ -303,11 +330,15 @@ typedef struct R(scaling) {
     REAL at_target;
 } R(scaling);
 
-FORCE_INLINE R(lanes) R(scaled)(R(lanes) e, REAL by, REAL most) { return R(limited)(R(product)(e, R(all)(by)), most); }
+/* type: that they will be rounded to; 16-bit ones have no number between the most and what may be above it by the last bit. */
+FORCE_INLINE R(lanes) R(scaled)(smxDataType_t type, R(lanes) e, REAL by, REAL most) {
+    const R(lanes) results = R(product)(e, R(all)(by));
+    return type == R(TYPE) && most < (REAL)INFINITY ? R(limited)(results, most) : results;
+}
 
 /* target: counted from the first of these lanes */
-FORCE_INLINE R(lanes) R(scaled_with_target)(R(lanes) e, REAL by, REAL most, int64_t target, REAL at_target) {
-    e = R(scaled)(e, by, most);
+FORCE_INLINE R(lanes) R(scaled_with_target)(smxDataType_t type, R(lanes) e, REAL by, REAL most, int64_t target, REAL at_target) {
+    e = R(scaled)(type, e, by, most);
     if ((uint64_t)target < LANES) {
         REAL all[LANES];
         R(set)(all, e);
@@ -323,29 +354,19 @@ FORCE_INLINE void R(put_scaled)(smxDataType_t type, destination y, int n, const 
                                 REAL at_target) {
     const bool has_target = (uint64_t)target < (uint64_t)n;
     if (!has_target || y.line == NULL) {
-        PUT_EACH(type, y, n, R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by, most));
+        PUT_EACH(type, y, n, R(scaled)(type, R(lanes_at)(R(TYPE), e, i, m), by, most));
         if (has_target) R(set_element)(type, y.at, target, at_target);
     } else if (n <= PIECE) {
-        PUT_EACH(type, y, n, R(with_lane)(R(scaled)(R(lanes_at)(R(TYPE), e, i, m), by, most), (int)target - i, at_target));
+        PUT_EACH(type, y, n, R(with_lane)(R(scaled)(type, R(lanes_at)(R(TYPE), e, i, m), by, most), (int)target - i, at_target));
     } else {
-        PUT_EACH(type, y, n, R(scaled_with_target)(R(lanes_at)(R(TYPE), e, i, m), by, most, target - i, at_target));
+        PUT_EACH(type, y, n, R(scaled_with_target)(type, R(lanes_at)(R(TYPE), e, i, m), by, most, target - i, at_target));
     }
 }
 
-/* Of row k of those at hand. */
-FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call, int64_t row, int k, R(row_room) * room,
-                                             const R(scaling) * s) {
+FORCE_INLINE void R(put_scaled_blocks)(row_form form, const smx_call *call, int64_t row, R(row_room) * room, const R(scaling) * s) {
     const REAL factor = R(factor)((REAL)call->scale);
     open_line *const line = room->line;
     const bool are_kept = call->cols <= room->size;
-    if (form.whole || R(are_short)(room)) {
-        const int cols = (int)R(cols_of)(form, call);
-        REAL *const e = R(kept_of_row)(call, row, k, 0, room), *const own = R(room_for_results)(room, e);
-        const destination y = R(results)(form, &call->out, row + k, 0, own, line);
-        R(put_scaled)(form.type, y, cols, e, s->a * s->b, s->most, s->target, s->at_target);
-        R(store_results)(form, &call->out, row + k, 0, cols, y, own, line != NULL);
-        return;
-    }
     FOR_EACH_BLOCK(call->cols) {
         REAL *const e = are_kept ? R(kept_of_row)(call, row, 0, first, room) : room->kept->block;
         REAL *const own = R(room_for_results)(room, e);
@@ -358,9 +379,27 @@ FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call
             const upcoming next = R(behind_block)(&call->in, row, first, BLOCK_SIZE, false);
             const R(recount) recount = R(recount_of)(room->counted_from, factor);
             PUT_EACH(form.type, y, BLOCK_SIZE,
-                     (fetch_upcoming(next, i), R(scaled_with_target)(R(recounted)(R(lanes_at)(form.type, x, i, m), &recount), s->a * s->b,
-                                                                     s->most, s->target - first - i, s->at_target)));
+                     (fetch_upcoming(next, i), R(scaled_with_target)(form.type, R(recounted)(R(lanes_at)(form.type, x, i, m), &recount),
+                                                                     s->a * s->b, s->most, s->target - first - i, s->at_target)));
         }
         R(store_results)(form, &call->out, row, first, BLOCK_SIZE, y, own, line != NULL);
     }
+}
+
+static __attribute__((noinline)) void R(put_scaled_long_row)(const smx_call *call, int64_t row, R(row_room) * room, const R(scaling) * s) {
+    BY_FORM_OF_LONG(room->form, R(put_scaled_blocks), call, row, room, s);
+}
+
+/* Of row k of those at hand. */
+FORCE_INLINE void R(put_scaled_exponentials)(row_form form, const smx_call *call, int64_t row, int k, R(row_room) * room,
+                                             const R(scaling) * s) {
+    if (!form.whole && !R(are_short)(room)) {
+        R(put_scaled_long_row)(call, row, room, s);
+        return;
+    }
+    const int cols = (int)R(cols_of)(form, call);
+    REAL *const e = R(kept_of_row)(call, row, k, 0, room), *const own = R(room_for_results)(room, e);
+    const destination y = R(results)(form, &call->out, row + k, 0, own, room->line);
+    R(put_scaled)(form.type, y, cols, e, s->a * s->b, s->most, s->target, s->at_target);
+    R(store_results)(form, &call->out, row + k, 0, cols, y, own, room->line != NULL);
 }

@@ -114,13 +114,12 @@ FORCE_INLINE upcoming R(behind_one_of_two)(const smx_operand *o, int64_t row, in
     return R(behind)(o, row, first, R(near)(o, n), far);
 }
 
-FORCE_INLINE upcoming R(behind_group)(const smx_operand *o, int64_t row, int n) { return R(behind)(o, row, 0, R(near)(o, n), false); }
-
-/* The type that the elements of all operands of a call are dealt with as: their own if that is one and they lie side by side, or REAL. */
-static inline smxDataType_t R(type_of_rows)(const smx_call *call) {
-    const smxDataType_t type = call->in.layout.type;
-    return HAS_WORDS && all_lie_as(call, type) ? type : R(TYPE);
+FORCE_INLINE upcoming R(behind_short_rows_of_two)(const smx_operand *o, int64_t row, int n, bool far, bool beside_exponentials) {
+    const int64_t near = R(near)(o, n), further = far && beside_exponentials && near > SMX_CPU_FETCH_BYTES;
+    return R(behind)(o, row, 0, near + further * SMX_CPU_FETCH_BYTES_BESIDE_EXPONENTIALS, far);
 }
+
+FORCE_INLINE upcoming R(behind_group)(const smx_operand *o, int64_t row, int n) { return R(behind)(o, row, 0, R(near)(o, n), false); }
 
 /* To be read only: where they lie if they lie there as that type, else as REAL in the given room. */
 FORCE_INLINE const void *R(view)(smxDataType_t type, const smx_operand *o, int64_t row, int64_t first, int n, REAL *room) {

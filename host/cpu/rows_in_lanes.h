@@ -158,13 +158,11 @@ FORCE_INLINE R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL 
     R(row_states) states;
     R(per_row) reference;
     row_flags nan = {{false}};
-    bool infinite = false;
+    int infinite = 0;
     R(set)(states.max.of, R(max_of_group)(x, cols));
-    FOR_EACH_LANE {
-        reference.of[lane] = R(reference)(states.max.of[lane]);
-        infinite |= states.max.of[lane] == (REAL)INFINITY;
-    }
-    if (infinite) nan = R(nan_of_group)(x, cols);
+    FOR_EACH_LANE reference.of[lane] = R(reference)(states.max.of[lane]);
+    FOR_EACH_LANE infinite += states.max.of[lane] == (REAL)INFINITY;
+    if (infinite > 0) nan = R(nan_of_group)(x, cols);
 
     const R(lanes) references = R(get)(reference.of);
     for (int i = 0; i < cols * LANES; i += LANES) {
@@ -172,7 +170,8 @@ FORCE_INLINE R(distributions) R(distributions_of_group)(REAL *x, int cols, REAL 
         R(set)(x + i, R(exponentials_of)(R(TYPE), x, i, LANES, references, factor));
     }
     states.sum = R(sums_of_group)(x, cols);
-    if (infinite) FOR_EACH_LANE if (states.max.of[lane] == (REAL)INFINITY) states.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
+    if (infinite > 0)
+        FOR_EACH_LANE if (states.max.of[lane] == (REAL)INFINITY) states.sum.of[lane] = nan.of[lane] ? (REAL)NAN : (REAL)INFINITY;
     R(distributions) d;
     R(find_distributions_of)(&states, scale, logs, &d);
     return d;

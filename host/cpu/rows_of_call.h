@@ -17,7 +17,7 @@ static inline int64_t distance_of_rows(const smxLayout_t *l, int64_t row, int ro
 
 static inline bool lies_as(const smx_operand *o, smxDataType_t type) { return o->layout.colStride == 1 && o->layout.type == type; }
 
-/* All operands that a call has. */
+/* All operands that a call has. The rows lie equally far apart then: beside columns side by side there is no room for others. */
 static inline bool all_lie_as(const smx_call *call, smxDataType_t type) {
     const smx_operand *const operands[] = {&call->in, &call->second, &call->out};
     for (int k = 0; k < 3; k++)

@@ -1,6 +1,10 @@
 /* The states of short rows that are taken together. What a row has to wait for, the steps across its lanes, passes while others are worked
  * on. Included once per REAL, by row.h. */
 
+FORCE_INLINE const void *R(short_row)(row_form form, const smx_call *call, int64_t row, int k, R(row_room) * room) {
+    return R(elements)(form, &call->in, row + k, 0, (int)R(cols_of)(form, call), room->kept->block + k * room->apart);
+}
+
 /* ---- where exponents are counted from starts ---- */
 
 /* One start for all rows at hand: a little below what some elements of the first one say. From there no exponential is smaller than its
@@ -14,7 +18,7 @@ FORCE_INLINE R(guess) R(guess_for_rows)(row_form form, const smx_call *call, int
     enum { BELOW_SAMPLE = 20 }; /* powers of two */
     const int cols = (int)R(cols_of)(form, call);
     const REAL factor = R(factor)((REAL)call->scale);
-    const void *const x = R(elements)(form, &call->in, row, 0, cols, room->kept->block);
+    const void *const x = R(short_row)(form, call, row, 0, room);
     const bool overwrites = keeps && x == R(kept_of_row)(call, row, 0, 0, room); /* then it can be done only once */
     const REAL sample = overwrites ? (REAL)-INFINITY : R(max_across)(R(lanes_of_sample)(form.type, x, cols));
     const REAL reference = sample - BELOW_SAMPLE * room->inverse;
@@ -23,15 +27,11 @@ FORCE_INLINE R(guess) R(guess_for_rows)(row_form form, const smx_call *call, int
 
 static inline bool R(is_right)(REAL sum, REAL most) { return (sum >= 1) & (sum < most); }
 
-FORCE_INLINE const void *R(short_row)(row_form form, const smx_call *call, int64_t row, int k, R(row_room) * room) {
-    return R(elements)(form, &call->in, row + k, 0, (int)R(cols_of)(form, call), room->kept->block + k * room->apart);
-}
-
 /* Asks for both ends of the other rows before the first one is read. What the processor fetches ahead by itself begins anew with every
  * page; so it does where rows are about one (1000 columns from memory: 1.05 to 1.3 times as fast), and shorter ones need it not. */
 FORCE_INLINE void R(fetch_ends)(row_form form, const smx_call *call, int64_t row, int rows, R(row_room) * room) {
     const int cols = (int)R(cols_of)(form, call);
-    if (cols <= PIECE || !lies_as(&call->in, form.type)) return;
+    if (cols <= PIECE || !(form.lies || lies_as(&call->in, form.type))) return;
     for (int k = 1; k < rows; k++) {
         const char *const x = R(short_row)(form, call, row, k, room);
         __builtin_prefetch(x);

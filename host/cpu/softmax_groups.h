@@ -36,6 +36,19 @@ static void R(log_sum_exp_group)(const smx_call *call, const R(row_group) * g, R
     memcpy((REAL *)call->lse + g->row, d.lse.of, (size_t)g->count * sizeof *d.lse.of);
 }
 
+/* ---- gradients ---- */
+
+/* dx = scale * y * (dy - sum y dy) */
+FORCE_INLINE R(lanes) R(softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scale, R(lanes) dot) {
+    return R(product)(R(product)(R(all)(scale), y), R(difference)(dy, dot));
+}
+
+/* dx = scale * (dy - exp(y) * sum dy) */
+FORCE_INLINE R(lanes) R(log_softmax_gradient)(R(lanes) y, R(lanes) dy, REAL scale, R(lanes) total) {
+    const R(lanes) e = R(exponentials)(y, R(all)(0), R(factor)(1));
+    return R(product)(R(all)(scale), R(difference)(dy, R(product)(e, total)));
+}
+
 /* sum y dy; room: for as many elements */
 static inline R(per_row) R(dots_of_group)(const REAL *y, const REAL *dy, int cols, REAL *room) {
     if (cols <= FEW_COLS) return R(sums_of_few)(y, dy, cols);
@@ -43,33 +56,31 @@ static inline R(per_row) R(dots_of_group)(const REAL *y, const REAL *dy, int col
     return R(sums_of_group)(room, cols);
 }
 
-/* scale * y * (dy - sum y dy) */
 static void R(softmax_backward_group)(const smx_call *call, const R(row_group) * g, REAL *y) {
     REAL *const dy = y + g->cols * LANES, *const products = dy + g->cols * LANES;
     R(load_group)(&call->in, g, y);
     R(load_group)(&call->second, g, dy);
     const R(per_row) dots = R(dots_of_group)(y, dy, g->cols, products);
-    const R(lanes) scale = R(all)((REAL)call->scale), dot = R(get)(dots.of);
+    const REAL scale = (REAL)call->scale;
+    const R(lanes) dot = R(get)(dots.of);
     const upcoming next_y = R(behind_group)(&call->in, g->row, g->count * g->cols),
                    next_dy = R(behind_group)(&call->second, g->row, g->count * g->cols);
     for (int i = 0; i < g->cols * LANES; i += LANES) {
         fetch_upcoming(next_y, i);
         fetch_upcoming(next_dy, i);
-        R(set)(dy + i, R(product)(R(product)(scale, R(get)(y + i)), R(difference)(R(get)(dy + i), dot)));
+        R(set)(dy + i, R(softmax_gradient)(R(get)(y + i), R(get)(dy + i), scale, dot));
     }
     R(store_group)(&call->out, g, dy, smx_cpu_streams(call));
 }
 
-/* scale * (dy - exp(y) * sum dy) */
 static void R(log_softmax_backward_group)(const smx_call *call, const R(row_group) * g, REAL *y) {
     REAL *const dy = y + g->cols * LANES;
     R(load_group)(&call->in, g, y);
     R(load_group)(&call->second, g, dy);
     const R(per_row) totals = R(sums_of_group)(dy, g->cols);
     const REAL scale = (REAL)call->scale;
-    for (int c = 0; c < g->cols; c++)
-        for (int lane = 0, i = c * LANES; lane < LANES; lane++, i++)
-            dy[i] = scale * (dy[i] - R(exponential)(y[i], 0, R(factor)(1)) * totals.of[lane]);
+    const R(lanes) total = R(get)(totals.of);
+    for (int i = 0; i < g->cols * LANES; i += LANES) R(set)(dy + i, R(log_softmax_gradient)(R(get)(y + i), R(get)(dy + i), scale, total));
     R(store_group)(&call->out, g, dy, smx_cpu_streams(call));
 }
 

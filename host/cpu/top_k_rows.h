@@ -55,7 +55,7 @@ static void R(top_k_row)(const smx_call *call, int64_t row, bad_rows *bad) {
     const smx_choice *c = &call->choice;
     R(row_room) room;
     R(make_room)(&room, call, false);
-    const R(row_state) state = R(state_of_row)((row_form){R(TYPE), false}, call, row, &room, false);
+    const R(row_state) state = R(state_of_row)((row_form){R(TYPE), false, false}, call, row, &room, false);
     if (!(state.max > (REAL)-INFINITY && state.sum > 0 && state.sum < (REAL)INFINITY)) {
         const bool empty = state.max == (REAL)-INFINITY && state.sum == 0;
         choose_nothing(c, row, empty && call->empty_row == SMX_EMPTY_ROW_ZERO ? 0.0f : NAN);

@@ -45,6 +45,10 @@ enum {
     SMX_CPU_FETCH_BYTES_OF_SHORT_ROWS = 8 << 10,
     SMX_CPU_FETCH_BYTES_BEHIND_BLOCK = 4 << 10,
 
+    /* But for rows that are longer than the least distance, if exponentials are computed meanwhile: so much further then (768 to 1500
+     * columns: 1.05 to 1.2 times as fast, others as fast as before). */
+    SMX_CPU_FETCH_BYTES_BESIDE_EXPONENTIALS = 2 << 10,
+
     /* Nor are they beside so many bytes of exponentials of two rows, which have no room in a second-level cache themselves. */
     SMX_CPU_CROWDED_BYTES = 768 << 10,
 };
