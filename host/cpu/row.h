@@ -26,11 +26,11 @@ typedef struct row_form {
         if ((form).whole)                                          \
             BY_TYPE((form).type, WITH_FORM, f, true, __VA_ARGS__); \
         else                                                       \
-            BY_FORM_OF_LONG(form, f, __VA_ARGS__);                 \
+            BY_FORM_WITH_ENDS(form, f, __VA_ARGS__);               \
     } while (0)
 
-/* Of rows that are not short. */
-#define BY_FORM_OF_LONG(form, f, ...)                               \
+/* Of rows that are not whole: long ones, and short ones whose loops need ends. */
+#define BY_FORM_WITH_ENDS(form, f, ...)                             \
     do {                                                            \
         if ((form).lies)                                            \
             BY_TYPE((form).type, WITH_FORM, f, false, __VA_ARGS__); \
@@ -289,7 +289,7 @@ FORCE_INLINE void R(find_distribution_of_row)(row_form form, const smx_call *cal
 
 /* A function of its own, as what short rows need is in little code then. */
 static __attribute__((noinline)) void R(find_distribution_of_long_row)(const smx_call *call, int64_t row, R(row_room) * room, bool keeps) {
-    BY_FORM_OF_LONG(room->form, R(find_distribution_of_row), call, row, room, keeps);
+    BY_FORM_WITH_ENDS(room->form, R(find_distribution_of_row), call, row, room, keeps);
 }
 
 /* Leaves the distributions of these rows in the room, their logarithms and their exponentials if that is wanted. */
@@ -387,7 +387,7 @@ FORCE_INLINE void R(put_scaled_blocks)(row_form form, const smx_call *call, int6
 }
 
 static __attribute__((noinline)) void R(put_scaled_long_row)(const smx_call *call, int64_t row, R(row_room) * room, const R(scaling) * s) {
-    BY_FORM_OF_LONG(room->form, R(put_scaled_blocks), call, row, room, s);
+    BY_FORM_WITH_ENDS(room->form, R(put_scaled_blocks), call, row, room, s);
 }
 
 /* Of row k of those at hand. */

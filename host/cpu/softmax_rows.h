@@ -200,7 +200,7 @@ FORCE_INLINE void R(adjacent_gradient_rows_of)(row_form form, const smx_call *ca
 
 FORCE_INLINE void R(gradient_rows)(const smx_call *call, int64_t row, int64_t rows, R(row_room) * room, bool of_logarithms, bool far) {
     if (R(are_adjacent)(call, room->form))
-        BY_FORM_OF_LONG(room->form, R(adjacent_gradient_rows_of), call, row, row + rows, room, of_logarithms, far);
+        BY_FORM_WITH_ENDS(room->form, R(adjacent_gradient_rows_of), call, row, row + rows, room, of_logarithms, far);
     else if (call->cols <= SMX_CPU_BLOCK)
         BY_FORM(room->form, R(gradient_rows_of), call, row, row + rows, room, of_logarithms, far);
     else
