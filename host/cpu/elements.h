@@ -231,10 +231,16 @@ FORCE_INLINE void R(put_lanes)(smxDataType_t type, destination to, int i, int m,
     }
 }
 
+/* Do whole vectors of n elements begin with lines of the cache? See tuning.h. */
+FORCE_INLINE bool R(begin_with_lines)(smxDataType_t type, destination to, int n) {
+    const bool fill_lines = LANES * smx_cpu_element_bytes(type) >= CACHE_LINE;
+    return !to.aligned && (to.line != NULL || (fill_lines && n >= SMX_CPU_ALIGNED_ELEMENTS));
+}
+
 /* How many of n elements lie before the first whole vectors of sixteen, and behind the last. Those of whole lines lie between. */
 FORCE_INLINE int R(before_vectors)(smxDataType_t type, destination to, int n) {
     const uintptr_t each = smx_cpu_element_bytes(type);
-    const int before = to.line != NULL && !to.aligned ? (int)(-(uintptr_t)to.at % CACHE_LINE / each) : 0;
+    const int before = R(begin_with_lines)(type, to, n) ? (int)(-(uintptr_t)to.at % CACHE_LINE / each) : 0;
     return before < n ? before : n;
 }
 
